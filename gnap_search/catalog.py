@@ -1,0 +1,75 @@
+"""A name -> a bundled file or an implementation module; what exists.
+
+The folder is the registry: `gnap_search/methods/gnap.py` is what `--method gnap` names. A name on the command
+line has hyphens where the file has underscores. Files that begin with an underscore are not listed.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+from gnap_search.errors import UserError, nearest
+
+PACKAGE = Path(__file__).parent
+IMPLEMENTATIONS = {
+    "methods": "method",
+    "networks": "network",
+    "datasets": "dataset",
+    "tasks": "task",
+    "export": "export format",
+}
+FILES = {"search_spaces": "search space", "studies": "study"}
+
+
+def names(kind: str) -> list[str]:
+    """Every name of a kind, sorted: implementations by their modules, TOML kinds by their files."""
+    if kind in FILES:
+        return sorted({path.stem for folder in _folders(kind) for path in folder.glob("*.toml")})
+    modules = (PACKAGE / kind).glob("[!_]*.py")
+    return sorted(path.stem.replace("_", "-") for path in modules)
+
+
+def summary(kind: str, name: str) -> str:
+    """The first line of what a name is about, read without importing anything."""
+    if kind in FILES:
+        return str(tomllib.loads(file(kind, name).read_text()).get("summary", ""))
+    docstring = ast.get_docstring(ast.parse(_module_path(kind, name).read_text()))
+    return docstring.splitlines()[0] if docstring else ""
+
+
+def implementation(kind: str, name: str) -> ModuleType:
+    """The module behind a name.
+
+    Raises:
+        UserError: the name is not known; the nearest one is told.
+    """
+    _module_path(kind, name)
+    return importlib.import_module(f"gnap_search.{kind}.{name.replace('-', '_')}")
+
+
+def file(kind: str, name: str) -> Path:
+    """The TOML file behind a name: a path that exists, then the user's own folder, then the bundle."""
+    if name.endswith(".toml") and Path(name).is_file():
+        return Path(name)
+    for folder in _folders(kind):
+        path = folder / f"{name}.toml"
+        if path.is_file():
+            return path
+    raise UserError(f"Unknown {FILES[kind]} {name!r}; {nearest(name, names(kind))}")
+
+
+def _module_path(kind: str, name: str) -> Path:
+    path = PACKAGE / kind / f"{name.replace('-', '_')}.py"
+    if name not in names(kind):
+        raise UserError(f"Unknown {IMPLEMENTATIONS[kind]} {name!r}; {nearest(name, names(kind))}")
+    return path
+
+
+def _folders(kind: str) -> list[Path]:
+    """The user's folder first; the bundle lies inside a wheel, and beside the package in a checkout."""
+    bundled = PACKAGE / "bundled" / kind
+    return [Path.cwd() / kind, bundled if bundled.is_dir() else PACKAGE.parent / kind]

@@ -1,0 +1,193 @@
+"""The contracts: what a method, a network, a dataset, a task and an export format must offer.
+
+Each is one file in the folder of its kind; `gnap_search.catalog` finds it by name. CONTRIBUTING.md shows how each
+is added, and the contract suites under `tests/contracts` visit every file of the folder.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+
+from gnap_search.results import Point
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from gnap_search.structure.edits import Edit
+    from gnap_search.structure.model import Blueprint, Classifier
+
+Shape = tuple[int, int, int]  # channels, height, width of one image
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Images as uint8, N x C x H x W, and their labels as int64, N."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """A data set in memory with its three fixed splits.
+
+    The arrays are plain numpy, so that Ray's object store shares them between the trials of a host without a copy.
+    `augmentation` names the batch transforms that suit the data (see `gnap_search.training.augment`), `digest`
+    identifies pixels, labels and splits.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    validation: Split
+    test: Split
+    augmentation: tuple[str, ...]
+    digest: str
+
+    @property
+    def shape(self) -> Shape:
+        """Channels, height and width of one image."""
+        channels, height, width = self.train.images.shape[1:]
+        return channels, height, width
+
+
+class DatasetModule(Protocol):
+    """A file of `gnap_search/datasets`: the module docstring's first line is what `gnap-search list` prints."""
+
+    def load(self, root: Path, *, download: bool) -> Data:
+        """Read the data set under `root`, fetching it first where that is wanted and possible.
+
+        Raises:
+            UserError: it is not there, or damaged, or cannot be downloaded.
+        """
+        ...
+
+
+class NetworkModule(Protocol):
+    """A file of `gnap_search/networks`: an architecture as a function of its widths.
+
+    A group is a set of channels that must have one width; `seed_widths` names the groups. A group in `optional`
+    may have width 0, which makes its block an identity.
+    """
+
+    def seed_widths(self, shape: Shape, scale: float) -> dict[str, int]:
+        """The starting widths, about proportional to `scale` (1 is the architecture's own idea of small)."""
+        ...
+
+    def build(self, widths: Mapping[str, int], shape: Shape, classes: int) -> nn.Module:
+        """A freshly initialised network: float N x C x H x W, normalised -> logits N x classes."""
+        ...
+
+
+class Task(Protocol):
+    """What is learnt: the loss and the score (higher is better) of outputs against labels."""
+
+    def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """A scalar to minimise."""
+        ...
+
+    def score(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """The summed score over the batch, a scalar; divided by the number of images it lies in [0, 1]."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """Where a trial stands at the start of an epoch: epochs done, epochs in all, epochs before the finish.
+
+    The finish is the last part of a trial: nothing grows in it and the learning rate falls to zero.
+    """
+
+    done: int
+    total: int
+    finish: int
+
+    @property
+    def finishing(self) -> bool:
+        """Whether the coming epoch belongs to the finish."""
+        return self.done >= self.finish
+
+    @property
+    def finished_share(self) -> float:
+        """How much of the finish is done, from 0 to 1."""
+        return max(0.0, self.done - self.finish) / max(1, self.total - self.finish)
+
+
+@dataclasses.dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters of the model that a method trains in its own way, by the ends of their names.
+
+    The learning rate is constant; there is no weight decay.
+    """
+
+    suffix: str
+    learning_rate: float
+
+
+class Method(Protocol):
+    """How a network grows and prunes itself: it decides, and `gnap_search.structure.surgery` acts.
+
+    A method is a frozen dataclass of `setting`s with these functions, kept in a module as `METHOD`. Whatever must
+    survive an epoch lives in the model (as parameters or buffers) or follows from the history.
+    """
+
+    sparsity: ClassVar[str]
+    """`unstructured` where single weights become zero, `structured` where only whole channels go."""
+
+    def attach(self, model: nn.Module) -> None:
+        """Add what the method trains beside the weights, as parametrizations; called on every rebuilt model."""
+        ...
+
+    def parameter_groups(self) -> Sequence[ParameterGroup]:
+        """What must not be trained like the weights."""
+        ...
+
+    def prepare(self, model: nn.Module, progress: Progress) -> None:
+        """Before every epoch: freeze or thaw, raise a temperature."""
+        ...
+
+    def penalty(self, model: nn.Module) -> Tensor | None:
+        """What is added to the loss of every batch; None where there is nothing to add."""
+        ...
+
+    def project(self, model: nn.Module) -> None:
+        """After every optimiser step: clamp, soft-threshold."""
+        ...
+
+    def prune(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
+        """After every epoch, before the network is measured: what to cut."""
+        ...
+
+    def grow(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
+        """After the network was measured, while growth is open: what to widen; empty for not now."""
+        ...
+
+
+Predict = Callable[[np.ndarray], np.ndarray]
+"""Float32 images N x C x H x W in [0, 1] -> float32 logits N x classes."""
+
+
+class ExporterModule(Protocol):
+    """A file of `gnap_search/export`: one file format."""
+
+    FILENAME: str
+
+    def save(self, model: Classifier, path: Path, notes: Mapping[str, Any]) -> None:
+        """Write the model to one file; `notes` is JSON that the format keeps where it can."""
+        ...
+
+    def load(self, path: Path) -> Predict:
+        """Read the file back as a function, through the format's own runtime.
+
+        Raises:
+            UserError: the file is not of this format, or the runtime is not installed.
+        """
+        ...

@@ -1,0 +1,25 @@
+"""The two ways things go wrong: the user can mend it, or a trial cannot go on."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Bad input: one sentence that says what, what was expected and what to do; exit code 2."""
+
+
+class TrialError(Exception):
+    """A trial cannot go on (a NaN loss, say); its study records the reason and goes on without it."""
+
+
+class CorruptCheckpoint(Exception):
+    """A checkpoint cannot be read; the trial restarts from its first epoch and says so."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A clause that helps with a misspelt name: the closest known one, or all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known) or 'none'}."

@@ -1,0 +1,77 @@
+"""Point and History: what a trial was at the end of each epoch, one JSON line each, read back lazily."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """A settled state of one trial: its network at the end of an epoch, with hard gates and no dead channel.
+
+    Accuracies lie in [0, 1]; losses are mean cross-entropies in nats; `seconds` is the time that the epoch took,
+    evaluation included. `parameters` follows the one counting rule (`gnap_search.structure.cost`): live non-zero
+    weights, live biases and live norm affine values; `weights` counts the first of these alone. `macs` is the
+    multiply-accumulate count for one image of the network without its dead channels; `live_macs` leaves out the
+    zero weights too.
+    """
+
+    trial: int
+    epoch: int
+    parameters: int
+    weights: int
+    macs: int
+    live_macs: int
+    validation_accuracy: float
+    validation_loss: float
+    training_loss: float
+    learning_rate: float
+    phase: str
+    widths: dict[str, int]
+    seconds: float
+
+    @property
+    def id(self) -> str:
+        """The point's name within its study: trial and epoch, as in `12-60`."""
+        return f"{self.trial}-{self.epoch}"
+
+    def to_json(self) -> str:
+        """The point on one line."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, line: str) -> Point:
+        """The point of one line; fields that this version does not know are left out."""
+        record: dict[str, Any] = json.loads(line)
+        return cls(**{field.name: record[field.name] for field in dataclasses.fields(cls)})
+
+
+class History:
+    """A trial's points in a file of JSON lines, one an epoch, in the order of the epochs."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __iter__(self) -> Iterator[Point]:
+        """The points; a last line that a crash cut short is left out."""
+        if not self.path.exists():
+            return
+        for line in self.path.read_text().splitlines(keepends=True):
+            if line.endswith("\n"):
+                yield Point.from_json(line)
+
+    def append(self, point: Point) -> None:
+        """Write one more line."""
+        with self.path.open("a") as file:
+            file.write(point.to_json() + "\n")
+
+    def rewrite(self, points: list[Point]) -> None:
+        """Replace the file, atomically: what a trial does when it goes on from its checkpoint."""
+        draft = self.path.with_suffix(".draft")
+        draft.write_text("".join(point.to_json() + "\n" for point in points))
+        os.replace(draft, self.path)

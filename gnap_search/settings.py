@@ -1,0 +1,83 @@
+"""Settings: typed, bounded, explained fields of frozen dataclasses, decoded once from flat names.
+
+Methods and the trainer declare their hyper-parameters with `setting`; everything that a user may write, in TOML
+or as a flag, is checked against those declarations. Standard library only, so that training runs where the
+search's own dependencies are not installed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from gnap_search.errors import UserError, nearest
+
+Value = bool | int | float | str
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Bounds:
+    """What a setting accepts: a closed range, or a few choices."""
+
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+def setting(default: Any, about: str, bounds: Bounds = Bounds()) -> Any:
+    """A dataclass field with its explanation and bounds; its type is the type of its default."""
+    return dataclasses.field(default=default, metadata={"about": about, "bounds": bounds})
+
+
+def known(*groups: type) -> dict[str, dataclasses.Field[Any]]:
+    """Every setting of the given dataclasses by name."""
+    return {field.name: field for group in groups for field in dataclasses.fields(group)}
+
+
+def check(name: str, value: Value, fields: Mapping[str, dataclasses.Field[Any]]) -> Value:
+    """One value, converted to its setting's type.
+
+    Raises:
+        UserError: the name is unknown, or the value has the wrong type or lies out of bounds.
+    """
+    if name not in fields:
+        raise UserError(f"Unknown setting {name!r}; {nearest(name, fields)}")
+    field = fields[name]
+    kind = type(field.default)
+    bounds: Bounds = field.metadata["bounds"]
+    converted = _convert(name, value, kind)
+    if bounds.choices and converted not in bounds.choices:
+        raise UserError(f"{name} = {value!r} is not one of {', '.join(bounds.choices)}.")
+    if bounds.low is not None and converted < bounds.low:
+        raise UserError(f"{name} = {value} is below its least value {bounds.low}.")
+    if bounds.high is not None and converted > bounds.high:
+        raise UserError(f"{name} = {value} is above its greatest value {bounds.high}.")
+    return converted
+
+
+def decode(group: type[T], values: Mapping[str, Value]) -> T:
+    """An instance of `group` from those of `values` that it declares; the others are left alone."""
+    fields = known(group)
+    return group(**{name: check(name, value, fields) for name, value in values.items() if name in fields})
+
+
+def _convert(name: str, value: Value, kind: type) -> Any:
+    if kind is bool:
+        words: dict[Any, bool] = {True: True, False: False, "true": True, "false": False}
+        if value in words and not isinstance(value, (int, float)) or isinstance(value, bool):
+            return words[value]
+    elif kind is str and isinstance(value, str):
+        return value
+    elif kind in (int, float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if number == number and (kind is float or number == int(number)):
+            return kind(number)
+    raise UserError(f"{name} = {value!r} is not a {_WORDS[kind]}.")
+
+
+_WORDS = {bool: "truth value (true or false)", str: "word", int: "whole number", float: "number"}

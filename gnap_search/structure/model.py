@@ -1,0 +1,112 @@
+"""Blueprint and Classifier: a network as a function of widths, and the plain network that people take home."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from gnap_search import catalog
+from gnap_search.contracts import Shape
+from gnap_search.errors import UserError
+from gnap_search.structure.layers import Unit
+
+FORMAT = 1  # of the files written here; raised when an older reader could no longer read them
+
+
+@dataclasses.dataclass(frozen=True)
+class Blueprint:
+    """Which architecture, for which images and classes: all that building needs besides the widths."""
+
+    network: str
+    shape: Shape
+    classes: int
+
+    def build(self, widths: Mapping[str, int]) -> nn.Module:
+        """A freshly initialised network of these widths."""
+        module: nn.Module = catalog.implementation("networks", self.network).build(
+            widths, self.shape, self.classes
+        )
+        return module
+
+
+class Classifier(nn.Module):
+    """A plain network with its normalisation inside: images in [0, 1], N x C x H x W -> logits, N x classes.
+
+    It knows no method and needs none to be loaded. `mean` and `deviation` are one number each for all channels.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(
+        self, blueprint: Blueprint, widths: Mapping[str, int], mean: float, deviation: float
+    ) -> None:
+        super().__init__()
+        self.blueprint, self.widths = blueprint, dict(widths)
+        self.network = blueprint.build(widths)
+        self.register_buffer("mean", torch.tensor(mean))
+        self.register_buffer("deviation", torch.tensor(deviation))
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network((images - self.mean) / self.deviation)
+        return logits
+
+    @property
+    def folded(self) -> bool:
+        """Whether the norms have been merged into the convolutions."""
+        return not any(unit.has_norm for unit in self.modules() if isinstance(unit, Unit))
+
+    def fold(self) -> Classifier:
+        """A copy for inference: every norm merged into its convolution, as a scale and one bias a channel."""
+        folded = copy.deepcopy(self).eval()
+        for unit in folded.modules():
+            if isinstance(unit, Unit):
+                unit.fold()
+        return folded
+
+
+def save(model: Classifier, path: Path, notes: Mapping[str, Any]) -> None:
+    """Write a classifier to one safetensors file, atomically; `notes` is kept as JSON in its header."""
+    header = {
+        "format": FORMAT,
+        **dataclasses.asdict(model.blueprint),
+        "widths": model.widths,
+        "folded": model.folded,
+        "notes": dict(notes),
+    }
+    draft = path.with_suffix(".draft")
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(tensors, draft, metadata={"gnap_search": json.dumps(header)})
+    os.replace(draft, path)
+
+
+def load(path: Path) -> tuple[Classifier, dict[str, Any]]:
+    """Read a classifier and its notes.
+
+    Raises:
+        UserError: the file is missing, damaged, or not one of ours.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            header = json.loads((file.metadata() or {})["gnap_search"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        blueprint = Blueprint(header["network"], tuple(header["shape"]), header["classes"])
+        model = Classifier(blueprint, header["widths"], 0.0, 1.0)
+        if header["folded"]:
+            model = model.fold()
+        model.load_state_dict(tensors)
+    except FileNotFoundError:
+        raise UserError(f"There is no model file {path}.") from None
+    except (SafetensorError, KeyError, RuntimeError, OSError) as problem:
+        raise UserError(f"{path} is not a readable gnap-search model ({problem}); export it again.") from None
+    return model.eval(), header["notes"]
