@@ -1,4 +1,4 @@
-"""Unit: convolution, pooling, norm and activation in the order that trains fastest, and how they fold."""
+"""Unit: a linear map, pooling, norm and activation in the order that trains fastest, and how they fold."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-class ShiftNorm(nn.Module):
-    """Batch normalisation with a learnt shift and no learnt gain, over N x C or N x C x H x W.
+class Norm(nn.Module):
+    """Batch normalisation with a learnt shift and, only where it is asked for, a learnt gain.
 
-    Behind it stand a ReLU and a linear layer, which can express any positive gain; so the gain would only add a
-    parameter a channel. Without it the norm is an increasing function of its input, and so commutes with pooling.
+    Inputs are N x C or N x C x H x W. Where a ReLU and a linear map follow, they can express any positive gain, so
+    the gain would only add a parameter a channel. Without it the norm increases with its input, and so it
+    commutes with max-pooling.
     """
 
     running_mean: Tensor
     running_var: Tensor
+    weight: nn.Parameter | None
 
-    def __init__(self, channels: int, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
+    def __init__(self, channels: int, *, gain: bool = False) -> None:
         super().__init__()
-        self.momentum, self.epsilon = momentum, epsilon
+        self.momentum, self.epsilon = 0.1, 1e-5
         self.bias = nn.Parameter(torch.zeros(channels))
+        self.weight = nn.Parameter(torch.ones(channels)) if gain else None
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
 
@@ -29,13 +32,58 @@ class ShiftNorm(nn.Module):
             inputs,
             self.running_mean,
             self.running_var,
-            None,
+            self.weight,
             self.bias,
             self.training,
             self.momentum,
             self.epsilon,
         )
 
-    def scale(self) -> Tensor:
-        """What an input is multiplied by at inference, a value a channel."""
-        return (self.running_var + self.epsilon).rsqrt()
+    def affine(self) -> tuple[Tensor, Tensor]:
+        """The scale and the shift that it amounts to at inference, a value a channel each."""
+        scale = (self.running_var + self.epsilon).rsqrt()
+        if self.weight is not None:
+            scale = scale * self.weight
+        return scale, self.bias - self.running_mean * scale
+
+
+class Unit(nn.Module):
+    """Linear map -> pooling -> norm -> ReLU. Pooling first leaves the later steps a quarter of the work.
+
+    `linear` is a convolution or a fully connected layer without bias: the norm's shift takes its place.
+    """
+
+    norm: Norm | None
+
+    def __init__(
+        self, linear: nn.Conv2d | nn.Linear, *, pool: int = 1, activate: bool = True, gain: bool = False
+    ) -> None:
+        super().__init__()
+        assert not (gain and pool > 1), "a gain below zero would not commute with max-pooling"
+        self.linear = linear
+        self.norm = Norm(linear.weight.shape[0], gain=gain)
+        self.pool, self.activate = pool, activate
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs = self.linear(inputs)
+        if self.pool > 1:
+            outputs = functional.max_pool2d(outputs, self.pool)
+        if self.norm is not None:
+            outputs = self.norm(outputs)
+        return functional.relu(outputs) if self.activate else outputs
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Merge the norm into the linear map: exact at inference, meaningless for training."""
+        if self.norm is None:
+            return
+        scale, shift = self.norm.affine()
+        weight = self.linear.weight
+        weight.mul_(scale.view(-1, *[1] * (weight.ndim - 1)))
+        self.linear.bias = nn.Parameter(shift.clone())
+        self.norm = None
+
+
+def convolution(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
+    """A convolution without bias that keeps the size of the image at stride 1."""
+    return nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)

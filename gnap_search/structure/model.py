@@ -64,7 +64,7 @@ class Classifier(nn.Module):
     @property
     def folded(self) -> bool:
         """Whether the norms have been merged into the convolutions."""
-        return not any(unit.has_norm for unit in self.modules() if isinstance(unit, Unit))
+        return not any(unit.norm is not None for unit in self.modules() if isinstance(unit, Unit))
 
     def fold(self) -> Classifier:
         """A copy for inference: every norm merged into its convolution, as a scale and one bias a channel."""
