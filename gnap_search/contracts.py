@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
+from gnap_search.front import Front
 from gnap_search.results import Point
 
 if TYPE_CHECKING:
@@ -190,4 +191,28 @@ class ExporterModule(Protocol):
         Raises:
             UserError: the file is not of this format, or the runtime is not installed.
         """
+        ...
+
+
+class Listener(Protocol):
+    """Somebody who watches a study: the live view, plain lines, or nobody."""
+
+    def study_started(self, settled: int, target: int, workers: int, front: Front) -> None:
+        """Trials settled before, trials asked in all, trials that run at once, the front so far."""
+        ...
+
+    def trial_started(self, trial: int, settings: Mapping[str, Any], epochs: int) -> None:
+        """A trial begins, or goes on."""
+        ...
+
+    def epoch_ended(self, point: Point, front: Front) -> None:
+        """A trial has one more point; `front` has taken it in already."""
+        ...
+
+    def trial_ended(self, trial: int, failure: str | None) -> None:
+        """A trial has finished, or failed for that reason."""
+        ...
+
+    def message(self, text: str) -> None:
+        """Something that the user should know."""
         ...

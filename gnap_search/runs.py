@@ -1,0 +1,131 @@
+"""Run: the folder of one study, and where everything in it lies.
+
+    runs/<study>/  study.toml launch.toml environment.json   what was asked, where, and on what it ran
+                   study.db                                   Optuna's storage, unless another was asked for
+                   test.json                                  point id -> test accuracy, for front points alone
+                   driver.lock                                held by the one driver that may write
+                   trials/<number>/plan.json                  what the trial was asked to do
+                   trials/<number>/history.jsonl              one Point a line
+                   trials/<number>/checkpoint.safetensors     where it goes on; gone when it has finished
+                   trials/<number>/models/<epoch>.safetensors the networks of front points
+
+Reading a run needs neither torch nor Ray nor Optuna. Paths inside are relative, so a run may be moved.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gnap_search import spec
+from gnap_search.errors import UserError, nearest
+from gnap_search.front import Front
+from gnap_search.results import History, Point
+
+
+class Run:
+    """One study's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.name = folder, folder.name
+
+    @cached_property
+    def study(self) -> spec.Study:
+        """What was asked."""
+        path = self.folder / "study.toml"
+        return spec.resolve({**spec.read_toml(path), "complete": True}, str(path))
+
+    @cached_property
+    def launch(self) -> spec.Launch:
+        """Where and how it ran last."""
+        return spec.Launch.read(self.folder / "launch.toml")
+
+    def trial_folder(self, trial: int) -> Path:
+        """Where a trial keeps its files."""
+        return self.folder / "trials" / str(trial)
+
+    def model(self, point: Point) -> Path:
+        """The file with the network of a front point."""
+        return self.trial_folder(point.trial) / "models" / f"{point.epoch}.safetensors"
+
+    def plan(self, trial: int) -> dict[str, Any]:
+        """What the trial was asked to do."""
+        plan: dict[str, Any] = json.loads((self.trial_folder(trial) / "plan.json").read_text())
+        return plan
+
+    def trials(self) -> list[int]:
+        """The trials that have a folder, in order."""
+        folders = (self.folder / "trials").glob("*/")
+        return sorted(int(folder.name) for folder in folders if folder.name.isdigit())
+
+    def points(self) -> Iterator[Point]:
+        """Every settled point of every trial."""
+        for trial in self.trials():
+            yield from History(self.trial_folder(trial) / "history.jsonl")
+
+    def front(self) -> Front:
+        """The study's front, from the histories."""
+        return Front(self.points(), self.study.constraints.budget())
+
+    @property
+    def test_accuracies(self) -> dict[str, float]:
+        """Point id -> accuracy on the test split, for the points scored so far."""
+        path = self.folder / "test.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def keep_test_accuracies(self, accuracies: Mapping[str, float]) -> None:
+        """Replace the kept test accuracies."""
+        write_atomically(self.folder / "test.json", json.dumps(accuracies, indent=1))
+
+    def front_record(self) -> dict[str, Any]:
+        """The front as `gnap-search front --json` writes it; a test accuracy is null until it is scored."""
+        front, scored = self.front(), self.test_accuracies
+        return {
+            "study": self.name,
+            "dataset": self.study.dataset,
+            "method": self.study.method,
+            "hypervolume": front.hypervolume(),
+            "points": [
+                {
+                    "id": point.id,
+                    "trial": point.trial,
+                    "epoch": point.epoch,
+                    "parameters": point.parameters,
+                    "weights": point.weights,
+                    "macs": point.macs,
+                    "live_macs": point.live_macs,
+                    "validation_accuracy": point.validation_accuracy,
+                    "test_accuracy": scored.get(point.id),
+                    "config": self.plan(point.trial)["settings"],
+                }
+                for point in front.points
+            ],
+        }
+
+
+def find(runs: Path, name: str) -> Run:
+    """The run of that name.
+
+    Raises:
+        UserError: there is none; the nearest name is told.
+    """
+    if not (runs / name / "study.toml").is_file():
+        known = [run.name for run in every(runs)]
+        raise UserError(f"There is no study {name!r} in {runs}; {nearest(name, known)}")
+    return Run(runs / name)
+
+
+def every(runs: Path) -> list[Run]:
+    """All runs in a folder, by name."""
+    return [Run(path.parent) for path in sorted(runs.glob("*/study.toml"))]
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file so that a reader, or a crash, meets the old one or the new one and nothing between."""
+    draft = path.with_name(path.name + ".draft")
+    draft.write_text(text)
+    os.replace(draft, path)

@@ -1,0 +1,1 @@
+"""Trial: one training in its own folder, which survives being killed at any moment."""
