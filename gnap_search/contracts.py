@@ -151,8 +151,12 @@ class Method(Protocol):
         """What must not be trained like the weights."""
         ...
 
-    def prepare(self, model: nn.Module, progress: Progress) -> None:
-        """Before every epoch: freeze or thaw, raise a temperature."""
+    def prepare(self, model: nn.Module, progress: Progress) -> str:
+        """Before every epoch: freeze or thaw, raise a temperature.
+
+        Returns:
+            The phase that the epoch belongs to: `growing`, `pruning` or `finishing`.
+        """
         ...
 
     def penalty(self, model: nn.Module) -> Tensor | None:
@@ -164,7 +168,7 @@ class Method(Protocol):
         ...
 
     def prune(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
-        """After every epoch, before the network is measured: what to cut."""
+        """After every epoch, before the network is measured: which live channels to cut; dead ones go anyway."""
         ...
 
     def grow(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:

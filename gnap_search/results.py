@@ -18,7 +18,8 @@ class Point:
     evaluation included. `parameters` follows the one counting rule (`gnap_search.structure.cost`): live non-zero
     weights, live biases and live norm affine values; `weights` counts the first of these alone. `macs` is the
     multiply-accumulate count for one image of the network without its dead channels; `live_macs` leaves out the
-    zero weights too.
+    zero weights too. `phase` is `growing`, `pruning` or `finishing`; `grown` says that the
+    network widened right after this point.
     """
 
     trial: int
@@ -34,6 +35,7 @@ class Point:
     phase: str
     widths: dict[str, int]
     seconds: float
+    grown: bool = False
 
     @property
     def id(self) -> str:
@@ -48,7 +50,7 @@ class Point:
     def from_json(cls, line: str) -> Point:
         """The point of one line; fields that this version does not know are left out."""
         record: dict[str, Any] = json.loads(line)
-        return cls(**{field.name: record[field.name] for field in dataclasses.fields(cls)})
+        return cls(**{name: record[name] for name in cls.__dataclass_fields__ if name in record})
 
 
 class History:

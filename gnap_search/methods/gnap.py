@@ -1,0 +1,181 @@
+"""GNAP: a gate per weight prunes by gradient descent; the network widens when training saturates.
+
+Growing Networks with Autonomous Pruning, C. De Lambilly and S. Duffner, arXiv 2603.19759 (2026).
+
+The network starts small. Every weight has a gate score `m`, and the weight that computes is `w * H(m)` with the
+Heaviside step H. The loss carries a price for each open gate, so gates close by gradient descent
+where the loss does not pay for them, and may open again: no pruning rate and no threshold is set by hand. Channels whose
+weights have all closed are removed. When the objective no longer falls, all groups of channels widen.
+
+What makes it stop: in a trial's finish nothing grows, the learning rate falls to zero, and from the middle of the
+finish on the gates are frozen.
+
+**This is a reconstruction.** Only the paper's abstract is public to us. It says that the size grows each time a
+saturation point is reached, and that pruning is done by gradient descent, autonomously, at the same time as
+training. The gate with a straight-through gradient follows Ivan and Florian, arXiv 2006.16627 (binary gates on
+fixed thresholds); the price per open gate, the saturation test on loss plus price, growth of all widths by
+one factor, and every constant are our choices.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from gnap_search.contracts import ParameterGroup, Progress
+from gnap_search.results import Point
+from gnap_search.settings import Bounds, setting
+from gnap_search.structure.edits import Edit, Grow
+from gnap_search.structure.model import Blueprint
+
+
+class _StraightThrough(torch.autograd.Function):
+    """`weight * H(score)`; the score's gradient passes H as if it were the identity."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, score: Tensor) -> Tensor:
+        gate = (score > 0).to(weight.dtype)
+        ctx.save_for_backward(weight, gate)
+        return weight * gate
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None]:
+        weight, gate = ctx.saved_tensors
+        (gradient,) = gradients
+        return gradient * gate, gradient * weight if ctx.needs_input_grad[1] else None
+
+
+class _Price(torch.autograd.Function):
+    """The price of all open gates; every score's gradient is the price itself, straight through H."""
+
+    @staticmethod
+    def forward(ctx: Any, price: float, *scores: Tensor) -> Tensor:
+        ctx.price, ctx.shapes = price, [score.shape for score in scores]
+        return price * torch.stack([(score > 0).sum() for score in scores]).sum()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None | Tensor, ...]:
+        (gradient,) = gradients
+        return (None, *((ctx.price * gradient).expand(shape) for shape in ctx.shapes))
+
+
+class Gate(nn.Module):
+    """A parametrization: one score per weight, in [-1, 1]; the weight counts where its score is above 0."""
+
+    def __init__(self, weight: Tensor, start: float) -> None:
+        super().__init__()
+        self.score = nn.Parameter(torch.full_like(weight, start))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        gated: Tensor = _StraightThrough.apply(weight, self.score)
+        return gated
+
+
+@dataclasses.dataclass(frozen=True)
+class GNAP:
+    """The settings of the method; the first three are what a search usually varies."""
+
+    sparsity: ClassVar[str] = "unstructured"
+
+    pruning_strength: float = setting(1e-5, "price of an open gate, in nats a weight", Bounds(0, 1))
+    growth_factor: float = setting(1.4, "width after a growth / width before", Bounds(1, 8))
+    saturation_patience: int = setting(3, "epochs without progress before growth", Bounds(1))
+    saturation_tolerance: float = setting(0.01, "relative fall of the objective that is progress", Bounds(0, 1))
+    growth_trigger: str = setting(
+        "saturation", "when to grow", Bounds(choices=("saturation", "periodic", "never"))
+    )
+    growth_period: int = setting(4, "epochs between growths of the periodic trigger", Bounds(1))
+    growth_limit: int = setting(4, "growths at most", Bounds(0))
+    birth_scale: float = setting(0.3, "scale of the weights out of new channels", Bounds(0, 1))
+    gate_start: float = setting(0.1, "score of a new gate", Bounds(1e-6, 1))
+    gate_learning_rate: float = setting(1e-3, "learning rate of the gates (Adam)", Bounds(0, 1))
+    freeze_share: float = setting(0.5, "share of the finish after which gates are frozen", Bounds(0, 1))
+
+    def attach(self, model: nn.Module) -> None:
+        """A gate for every weight of a convolution or a fully connected layer; biases and norms have none."""
+        for module in list(model.modules()):
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                gate = Gate(module.weight, self.gate_start)
+                parametrize.register_parametrization(module, "weight", gate, unsafe=True)
+
+    def parameter_groups(self) -> Sequence[ParameterGroup]:
+        """The gates learn at their own rate."""
+        return (ParameterGroup(".score", self.gate_learning_rate),)
+
+    def prepare(self, model: nn.Module, progress: Progress) -> str:
+        """Freeze the gates late in the finish, so that the last epochs train a fixed network."""
+        frozen = progress.finishing and progress.finished_share >= self.freeze_share
+        for gate in _gates(model):
+            gate.score.requires_grad_(not frozen)
+        if not progress.finishing:
+            return "growing"
+        return "finishing" if frozen else "pruning"
+
+    def penalty(self, model: nn.Module) -> Tensor | None:
+        """The price of all open gates, in nats; None once the gates are frozen."""
+        scores = [gate.score for gate in _gates(model) if gate.score.requires_grad]
+        if not scores:
+            return None
+        price: Tensor = _Price.apply(self.pruning_strength, *scores)
+        return price
+
+    @torch.no_grad()
+    def project(self, model: nn.Module) -> None:
+        """Keep the scores in [-1, 1], where a closed gate can still open."""
+        scores = [gate.score for gate in _gates(model) if gate.score.requires_grad]
+        if scores:
+            torch._foreach_clamp_min_(scores, -1.0)
+            torch._foreach_clamp_max_(scores, 1.0)
+
+    def prune(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
+        """Nothing: closed gates leave dead channels behind, and those are removed for every method."""
+        del model, blueprint, history
+        return []
+
+    def grow(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
+        """Widen every group by the growth factor when it is time, by at least one channel."""
+        del model, blueprint
+        phase = _since_growth(history)
+        if _growths(history) >= self.growth_limit or not self._is_time(phase):
+            return []
+        return [
+            Grow(group, max(1, math.ceil(width * (self.growth_factor - 1))), self.birth_scale)
+            for group, width in history[-1].widths.items()
+            if width and self.growth_factor > 1
+        ]
+
+    def _is_time(self, phase: Sequence[Point]) -> bool:
+        """`phase` is the history since the last growth."""
+        if self.growth_trigger == "periodic":
+            return len(phase) >= self.growth_period
+        return self.growth_trigger == "saturation" and self._saturated(phase)
+
+    def _saturated(self, phase: Sequence[Point]) -> bool:
+        """Whether the objective, loss plus price, fell too little in the last epochs of patience."""
+        objective = [point.training_loss + self.pruning_strength * point.weights for point in phase]
+        if len(objective) <= self.saturation_patience:
+            return False
+        before, lately = objective[: -self.saturation_patience], objective[-self.saturation_patience :]
+        return min(lately) > min(before) * (1 - self.saturation_tolerance)
+
+
+METHOD = GNAP
+
+
+def _gates(model: nn.Module) -> list[Gate]:
+    return [module for module in model.modules() if isinstance(module, Gate)]
+
+
+def _growths(history: Sequence[Point]) -> int:
+    return sum(point.grown for point in history)
+
+
+def _since_growth(history: Sequence[Point]) -> Sequence[Point]:
+    grown = [index for index, point in enumerate(history) if point.grown]
+    return history[grown[-1] + 1 :] if grown else history

@@ -1,0 +1,52 @@
+"""Checkpoint: tensors and JSON in one safetensors file, replaced atomically, with a digest; never a pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from gnap_search.errors import CorruptCheckpoint
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    """Write both; a reader, or a crash, meets the old file or the new one and nothing between."""
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(state)
+    draft = path.with_suffix(".draft")
+    save_file(contiguous, draft, metadata={"state": text, "digest": _digest(contiguous, text)})
+    os.replace(draft, path)
+
+
+def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read both back.
+
+    Raises:
+        CorruptCheckpoint: the file is cut short, damaged, or something else.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        text, digest = metadata["state"], metadata["digest"]
+    except (SafetensorError, KeyError, OSError) as problem:
+        raise CorruptCheckpoint(f"{path.name} cannot be read ({problem})") from None
+    if digest != _digest(tensors, text):
+        raise CorruptCheckpoint(f"{path.name} is damaged: its digest does not match its content")
+    state: dict[str, Any] = json.loads(text)
+    return tensors, state
+
+
+def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,33 @@
+"""Evaluation: a plain classifier on one split, in large batches, without gradients, in full precision."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from gnap_search.contracts import Split, Task
+from gnap_search.training import images as pictures
+from gnap_search.tasks import classification
+
+BATCH = 1000
+
+
+@torch.no_grad()
+def measure(model: nn.Module, images: Tensor, labels: Tensor, task: Task) -> tuple[float, float]:
+    """Mean score and mean loss of a model that takes images in [0, 1]; `images` are uint8, N x C x H x W."""
+    was_training = model.training
+    model.eval()
+    score, loss = torch.zeros((), device=images.device), torch.zeros((), device=images.device)
+    for batch, answers in zip(images.split(BATCH), labels.split(BATCH), strict=True):
+        outputs = model(pictures.as_float(batch))
+        score += task.score(outputs, answers)
+        loss += task.loss(outputs, answers) * len(answers)
+    model.train(was_training)
+    return float(score) / len(labels), float(loss) / len(labels)
+
+
+def accuracy(model: nn.Module, split: Split, device: str = "cpu") -> float:
+    """The share of a split's images that the model gets right, from 0 to 1."""
+    images, labels = pictures.to_device(split, device)
+    score, _ = measure(model.to(device), images, labels, classification)
+    return score

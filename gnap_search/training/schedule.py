@@ -1,0 +1,45 @@
+"""Schedule: the epochs of a trial, its batches and its learning rate, as pure functions of position and seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gnap_search.contracts import Progress
+
+LEAST_BATCHES = 24  # an epoch of fewer steps says little about saturation
+
+
+def progress(done: int, total: int, finishing_share: float) -> Progress:
+    """Where a trial stands when `done` of its epochs are over."""
+    return Progress(done, total, total - max(1, round(total * finishing_share)))
+
+
+def batch_size(wanted: int, images: int) -> int:
+    """The batch size; 0 asks for 256, or less where the data set is so small that an epoch would have few steps."""
+    if wanted:
+        return min(wanted, images)
+    return max(2, min(256, 2 ** int(math.log2(max(images / LEAST_BATCHES, 16)))))
+
+
+def generator(seed: int, epoch: int, purpose: str) -> torch.Generator:
+    """The random numbers of one epoch for one purpose; nothing else is needed to go on from that epoch."""
+    mixed = np.random.SeedSequence([seed, epoch, *purpose.encode()]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(mixed >> 1))
+
+
+def batches(images: int, size: int, order: torch.Generator) -> Sequence[Tensor]:
+    """Shuffled indices in batches of nearly equal size, so that no batch is too small for a norm."""
+    shuffled = torch.randperm(images, generator=order)
+    return shuffled.tensor_split(math.ceil(images / size))
+
+
+def learning_rate_share(position: float, at: Progress) -> float:
+    """The share of the full learning rate at `position` epochs: 1, then a straight fall to 0 in the finish."""
+    if position < at.finish:
+        return 1.0
+    return max(0.0, (at.total - position) / (at.total - at.finish))

@@ -1,0 +1,305 @@
+"""Trainer: the only training loop, an ordinary object that trains one epoch at a time.
+
+What a trial will do follows from its plan, its data and the number of epochs done: the order of the images, their
+augmentation and every fresh weight come from the plan's seed and the epoch. So a checkpoint needs no state of a random generator.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from gnap_search import catalog
+from gnap_search.contracts import Data, Method, Progress, Task
+from gnap_search.errors import TrialError
+from gnap_search.results import Point
+from gnap_search.settings import Bounds, Value, check, decode, known, setting
+from gnap_search.structure import cost, surgery
+from gnap_search.structure.edits import Edit
+from gnap_search.structure.model import Blueprint, Classifier
+from gnap_search.structure.slots import Liveness, effective, find
+from gnap_search.training import augment, evaluate, images, schedule
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """What every method shares."""
+
+    learning_rate: float = setting(3e-3, "learning rate of the weights (AdamW)", Bounds(0, 100))
+    weight_decay: float = setting(1e-2, "decoupled weight decay of the weights", Bounds(0, 10))
+    batch_size: int = setting(0, "images a step; 0 is 256, or fewer on small data", Bounds(0))
+    finishing_share: float = setting(0.5, "share of the epochs without growth", Bounds(0, 1))
+    seed_scale: float = setting(1.0, "starting widths / the network's own", Bounds(0.01, 64))
+    precision: str = setting("auto", "arithmetic of training", Bounds(choices=("auto", "float32", "bfloat16")))
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Everything that decides what one trial computes, given its data."""
+
+    trial: int
+    dataset: str
+    method: str
+    network: str
+    task: str
+    epochs: int
+    seed: int
+    augmentation: tuple[str, ...] | None
+    settings: Mapping[str, Value]
+
+    def to_json(self) -> str:
+        """The plan as text that `from_json` reads back."""
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The plan of `to_json`."""
+        record: dict[str, Any] = json.loads(text)
+        written = record["augmentation"]
+        return cls(**{**record, "augmentation": None if written is None else tuple(written)})
+
+
+def declared(method: str) -> dict[str, dataclasses.Field[Any]]:
+    """Every setting that a trial of this method knows, by name."""
+    return known(TrainingSettings, catalog.implementation("methods", method).METHOD)
+
+
+def check_settings(method: str, settings: Mapping[str, Value]) -> None:
+    """Refuse what no trial of this method could use.
+
+    Raises:
+        UserError: a setting is unknown, or its value is out of bounds.
+    """
+    fields = declared(method)
+    for name, value in settings.items():
+        check(name, value, fields)
+
+
+class Trainer:
+    """One network in training, from its seed to its finish.
+
+    Attributes:
+        points: what it was at the end of every epoch so far.
+        widths: channels of every group now.
+        classifier: the plain network of the newest point; it has no dead channels and no gates.
+    """
+
+    def __init__(self, plan: Plan, data: Data, device: str = "cpu") -> None:
+        check_settings(plan.method, plan.settings)
+        self.plan, self.device = plan, device
+        self.settings = decode(TrainingSettings, plan.settings)
+        self.method: Method = decode(catalog.implementation("methods", plan.method).METHOD, plan.settings)
+        task: Any = catalog.implementation("tasks", plan.task)
+        self.task: Task = task
+        self.blueprint = Blueprint(plan.network, data.shape, len(data.classes))
+        self.augmentation = data.augmentation if plan.augmentation is None else plan.augmentation
+        augment.check(self.augmentation)
+        self._training = images.to_device(data.train, device)
+        self._validation = images.to_device(data.validation, device)
+        self.mean, self.deviation = images.statistics(self._training[0])
+        self.points: list[Point] = []
+        network = catalog.implementation("networks", plan.network)
+        self._optional: frozenset[str] = getattr(network, "OPTIONAL", frozenset())
+        self.widths: dict[str, int] = network.seed_widths(data.shape, self.settings.seed_scale)
+        self._slots = find(self._assemble, self.widths)
+        self._liveness = Liveness(self.blueprint, self.widths)
+        self.model = self._build(self.widths)
+        self.optimizer = self._optimizer(self.model)
+        self.classifier = self._materialise()
+
+    @property
+    def epochs_done(self) -> int:
+        """How many epochs are over."""
+        return len(self.points)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every epoch of the plan is over."""
+        return self.epochs_done >= self.plan.epochs
+
+    def epoch(self) -> Point:
+        """Train one epoch, remove what died, measure, and grow if it is time.
+
+        Raises:
+            TrialError: the loss is no longer a number.
+        """
+        start = time.perf_counter()
+        at = schedule.progress(self.epochs_done, self.plan.epochs, self.settings.finishing_share)
+        phase = self.method.prepare(self.model, at)
+        loss = self._train(at)
+        if not math.isfinite(loss):
+            raise TrialError(f"the training loss became {loss} in epoch {at.done + 1}")
+        self._apply(self.method.prune(self.model, self.blueprint, self.points))
+        self._apply(surgery.remaining(self._liveness(self.model, self.widths), self._optional))
+        point = self._measure(at, phase, loss)
+        growth = self._growth(at, point)
+        point = dataclasses.replace(point, grown=bool(growth), seconds=time.perf_counter() - start)
+        self.points.append(point)
+        self._apply(growth)
+        return point
+
+    def _train(self, at: Progress) -> float:
+        """One pass over the training images; the mean loss, without the method's penalty."""
+        self.model.train()
+        pixels, labels = self._training
+        order = schedule.generator(self.plan.seed, at.done, "order")
+        noise = schedule.generator(self.plan.seed, at.done, "augmentation")
+        size = schedule.batch_size(self.settings.batch_size, len(labels))
+        total = torch.zeros((), device=self.device)
+        steps = schedule.batches(len(labels), size, order)
+        for step, chosen in enumerate(steps):
+            self._set_learning_rate(schedule.learning_rate_share(at.done + step / len(steps), at))
+            chosen = chosen.to(self.device)
+            batch = augment.augment(pixels[chosen], self.augmentation, noise)
+            total += self._step(batch, labels[chosen]) * len(chosen)
+        return float(total) / len(labels)
+
+    def _step(self, batch: Tensor, labels: Tensor) -> Tensor:
+        """One optimiser step on images in [0, 1]; their mean loss."""
+        inputs = batch.contiguous(memory_format=torch.channels_last).sub_(self.mean).div_(self.deviation)
+        with self._arithmetic():
+            outputs = self.model(inputs)
+        loss = self.task.loss(outputs.float(), labels)
+        penalty = self.method.penalty(self.model)
+        (loss if penalty is None else loss + penalty).backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.method.project(self.model)
+        return loss.detach()
+
+    def _arithmetic(self) -> contextlib.AbstractContextManager[None]:
+        reduced = self.settings.precision == "bfloat16" or (
+            self.settings.precision == "auto" and _has_fast_bfloat16(self.device)
+        )
+        if not reduced:
+            return contextlib.nullcontext()
+        context: contextlib.AbstractContextManager[None] = torch.autocast(self.device, torch.bfloat16)
+        return context
+
+    def _measure(self, at: Progress, phase: str, loss: float) -> Point:
+        """The point that the network stands on now; `loss` is the epoch's mean training loss."""
+        self.classifier = self._materialise()
+        score, validation_loss = evaluate.measure(self.classifier, *self._validation, self.task)
+        size = cost.count(self.classifier.network, self.blueprint.shape)
+        return Point(
+            trial=self.plan.trial,
+            epoch=at.done + 1,
+            parameters=size.parameters,
+            weights=size.weights,
+            macs=size.macs,
+            live_macs=size.live_macs,
+            validation_accuracy=score,
+            validation_loss=validation_loss,
+            training_loss=loss,
+            learning_rate=self.settings.learning_rate * schedule.learning_rate_share(at.done, at),
+            phase=phase,
+            widths=dict(self.widths),
+            seconds=0.0,
+        )
+
+    def _growth(self, at: Progress, point: Point) -> list[Edit]:
+        """What to widen before the next epoch; nothing in the finish, nor right before it."""
+        if at.done + 1 >= at.finish:
+            return []
+        return self.method.grow(self.model, self.blueprint, [*self.points, point])
+
+    def _apply(self, edits: Sequence[Edit]) -> None:
+        """Rebuild the network at its new widths; weights, gates and moments move over."""
+        if not edits:
+            return
+        operation = surgery.Operation(self.widths, edits)
+        model = self._build(operation.widths)
+        old, new = self.model.state_dict(), model.state_dict()
+        operation.transfer(self._slots, old, new)
+        optimizer = self._optimizer(model)
+        surgery.transfer_moments(operation, self._slots, (self.model, self.optimizer), (model, optimizer))
+        self.model, self.optimizer, self.widths = model, optimizer, operation.widths
+
+    def _assemble(self, widths: Mapping[str, int]) -> nn.Module:
+        model = self.blueprint.build(widths)
+        self.method.attach(model)
+        return model
+
+    def _build(self, widths: Mapping[str, int]) -> nn.Module:
+        """A fresh network of these widths with the method attached; its weights follow from seed and epoch."""
+        fresh = schedule.generator(self.plan.seed, self.epochs_done, "weights").initial_seed()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(fresh)
+            model = self._assemble(widths)
+        return model.to(self.device, memory_format=torch.channels_last)
+
+    def _optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        """AdamW: decay on weights, none on biases and norms; the method's own parameters at their own rate."""
+        own = self.method.parameter_groups()
+        named = dict(model.named_parameters())
+        groups: list[dict[str, Any]] = []
+        for group in own:
+            members = [named.pop(name) for name in list(named) if name.endswith(group.suffix)]
+            rate = group.learning_rate
+            groups.append({"params": members, "lr": rate, "weight_decay": 0.0, "scheduled": False})
+        rate, decay = self.settings.learning_rate, self.settings.weight_decay
+        for members, decayed in (
+            ([parameter for parameter in named.values() if parameter.ndim > 1], decay),
+            ([parameter for parameter in named.values() if parameter.ndim <= 1], 0.0),
+        ):
+            groups.append({"params": members, "lr": rate, "weight_decay": decayed, "scheduled": True})
+        return torch.optim.AdamW([group for group in groups if group["params"]])
+
+    def _set_learning_rate(self, share: float) -> None:
+        for group in self.optimizer.param_groups:
+            if group["scheduled"]:
+                group["lr"] = self.settings.learning_rate * share
+
+    @torch.no_grad()
+    def _materialise(self) -> Classifier:
+        """The plain network of this moment: built at the present widths, with the weights that compute."""
+        with torch.device("meta"):
+            plain = Classifier(self.blueprint, self.widths, self.mean, self.deviation)
+        values = {path: effective(self.model, path).clone() for path in plain.network.state_dict()}
+        plain.network.load_state_dict(values, assign=True)
+        plain.mean = torch.tensor(self.mean, device=self.device)
+        plain.deviation = torch.tensor(self.deviation, device=self.device)
+        return plain.eval()
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and JSON from which `restore` goes on exactly."""
+        tensors = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        for name, parameter in self.model.named_parameters():
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"moment/{name}/{key}"] = value
+        return tensors, {"widths": self.widths, "points": [point.to_json() for point in self.points]}
+
+    def restore(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave: widths, network, method, values, optimiser, in this order."""
+        self.points = [Point.from_json(line) for line in state["points"]]
+        self.widths = dict(state["widths"])
+        self.model = self._build(self.widths)
+        self.model.load_state_dict(
+            {name.removeprefix("model/"): tensor for name, tensor in tensors.items() if name.startswith("model/")}
+        )
+        self.optimizer = self._optimizer(self.model)
+        for name, parameter in self.model.named_parameters():
+            prefix = f"moment/{name}/"
+            moments = {
+                key.removeprefix(prefix): value.to(parameter.device) if value.ndim else value
+                for key, value in tensors.items()
+                if key.startswith(prefix)
+            }
+            if moments:
+                self.optimizer.state[parameter] = moments
+        self.classifier = self._materialise()
+
+
+def _has_fast_bfloat16(device: str) -> bool:
+    """Whether training in bfloat16 pays on this device."""
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported()
+    return False
