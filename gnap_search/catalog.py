@@ -11,6 +11,7 @@ import importlib
 import tomllib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from gnap_search.errors import UserError, nearest
 
@@ -34,9 +35,13 @@ def names(kind: str) -> list[str]:
 
 
 def summary(kind: str, name: str) -> str:
-    """The first line of what a name is about, read without importing anything."""
+    """The first line of what a name is about, read without importing anything.
+
+    Raises:
+        UserError: the name is not known, or its TOML file cannot be read.
+    """
     if kind in FILES:
-        return str(tomllib.loads(file(kind, name).read_text()).get("summary", ""))
+        return str(read_toml(file(kind, name)).get("summary", ""))
     docstring = ast.get_docstring(ast.parse(_module_path(kind, name).read_text()))
     return docstring.splitlines()[0] if docstring else ""
 
@@ -60,6 +65,20 @@ def file(kind: str, name: str) -> Path:
         if path.is_file():
             return path
     raise UserError(f"Unknown {FILES[kind]} {name!r}; {nearest(name, names(kind))}")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file's content.
+
+    Raises:
+        UserError: it cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise UserError(f"Cannot read {path}: {problem.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise UserError(f"{path} is not valid TOML: {problem}.") from None
 
 
 def _module_path(kind: str, name: str) -> Path:

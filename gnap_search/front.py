@@ -46,7 +46,7 @@ class Budget:
         words = [form.format(limit) for form, limit in named if limit is not None]
         if self.min_accuracy is not None:
             words.append(f"at least {self.min_accuracy:.2%} accuracy")
-        return " and ".join(words) or "any size"
+        return " and ".join(words) or "no limits"
 
 
 def dominates(one: Point, other: Point) -> bool:
@@ -82,7 +82,9 @@ class Front:
         if place and self._points[place - 1].parameters == point.parameters:
             start = place - 1
         stop = place
-        while stop < len(self._points) and self._points[stop].validation_accuracy <= point.validation_accuracy:
+        for beaten in self._points[place:]:
+            if beaten.validation_accuracy > point.validation_accuracy:
+                break
             stop += 1
         removed = self._points[start:stop]
         self._points[start:stop] = [point]
@@ -130,8 +132,8 @@ class Front:
                 f"{nearest.parameters:,} parameters, {nearest.macs:,} MACs and "
                 f"{nearest.validation_accuracy:.2%} validation accuracy."
             )
-        smallest_wanted = budget.max_parameters is None and budget.max_macs is None
-        return fitting[0] if smallest_wanted else fitting[-1]
+        sized = budget.max_parameters is not None or budget.max_macs is not None
+        return fitting[0] if budget.min_accuracy is not None and not sized else fitting[-1]
 
     def within_one_standard_error(self, images: int) -> Point:
         """The smallest point whose accuracy is within one standard error of the best, on `images` images."""
@@ -155,7 +157,8 @@ class Front:
 
     def _refuse_empty(self) -> None:
         if not self._points:
+            limits = "" if self.budget == Budget() else f" with {self.budget}"
             raise UserError(
-                f"The front is empty: no finished epoch has {self.budget}; "
+                f"The front is empty: there is no finished epoch{limits} yet; "
                 "run the study further with `gnap-search resume`."
             )

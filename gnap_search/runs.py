@@ -1,13 +1,13 @@
 """Run: the folder of one study, and where everything in it lies.
 
-    runs/<study>/  study.toml launch.toml environment.json   what was asked, where, and on what it ran
-                   study.db                                   Optuna's storage, unless another was asked for
-                   test.json                                  point id -> test accuracy, for front points alone
-                   driver.lock                                held by the one driver that may write
-                   trials/<number>/plan.json                  what the trial was asked to do
-                   trials/<number>/history.jsonl              one Point a line
-                   trials/<number>/checkpoint.safetensors     where it goes on; gone when it has finished
-                   trials/<number>/models/<epoch>.safetensors the networks of front points
+    runs/<study>/  study.toml launch.toml environment.json    what was asked, where, and on what it ran
+                   study.db                                    Optuna's storage, unless another was asked for
+                   test.json                                   point id -> test accuracy, of front points only
+                   driver.lock                                 held by the one driver that may write
+                   trials/<number>/plan.json                   what the trial was asked to do
+                   trials/<number>/history.jsonl               one Point a line
+                   trials/<number>/checkpoint.safetensors      where it goes on; gone when it has finished
+                   trials/<number>/models/<epoch>.safetensors  the networks of front points
 
 Reading a run needs neither torch nor Ray nor Optuna. Paths inside are relative, so a run may be moved.
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -36,8 +37,7 @@ class Run:
     @cached_property
     def study(self) -> spec.Study:
         """What was asked."""
-        path = self.folder / "study.toml"
-        return spec.resolve({**spec.read_toml(path), "complete": True}, str(path))
+        return spec.Study.read(self.folder / "study.toml")
 
     @cached_property
     def launch(self) -> spec.Launch:
@@ -107,12 +107,27 @@ class Run:
         }
 
 
+def check_name(name: str) -> None:
+    """Refuse a name that could not be a folder's, or that would lead out of the folder of runs.
+
+    Raises:
+        UserError: it has other characters than letters, digits, `.`, `_` and `-`, or does not begin with one
+            of the first two.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise UserError(
+            f"{name!r} cannot name a study: use up to 100 letters, digits, '.', '_' and '-', "
+            "beginning with a letter or a digit."
+        )
+
+
 def find(runs: Path, name: str) -> Run:
     """The run of that name.
 
     Raises:
         UserError: there is none; the nearest name is told.
     """
+    check_name(name)
     if not (runs / name / "study.toml").is_file():
         known = [run.name for run in every(runs)]
         raise UserError(f"There is no study {name!r} in {runs}; {nearest(name, known)}")

@@ -11,9 +11,19 @@ In TOML, under `[parameters]`:
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    model_validator,
+)
 
 from gnap_search.settings import Value
 
@@ -26,17 +36,36 @@ class Suggest(Protocol):
     def suggest_categorical(self, name: str, choices: Any) -> Any: ...
 
 
+def _number(written: Any) -> int | float:
+    if isinstance(written, bool) or not isinstance(written, int | float) or not math.isfinite(written):
+        raise ValueError("should be a finite number")
+    return written
+
+
+def _value(written: Any) -> Value:
+    if isinstance(written, float) and not math.isfinite(written):
+        raise ValueError("should be a finite number")
+    if not isinstance(written, bool | int | float | str):
+        raise ValueError("should be a number, a word, true or false")
+    return written
+
+
+# Plain functions, because pydantic reports a union's failure once for each of its members.
+Number = Annotated[int | float, PlainValidator(_number)]
+Setting = Annotated[Value, PlainValidator(_value)]
+
+
 class Parameter(BaseModel):
     """One setting of a search space: a range (`low`, `high`), choices, or one fixed value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    low: int | float | None = None
-    high: int | float | None = None
+    low: Number | None = None
+    high: Number | None = None
     log: bool = False
-    choices: tuple[Value, ...] = ()
-    value: Value | None = None
-    when: dict[str, Value] = Field(default_factory=dict)
+    choices: tuple[Setting, ...] = ()
+    value: Setting | None = None
+    when: dict[str, Setting] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Parameter:
@@ -45,6 +74,14 @@ class Parameter(BaseModel):
         forms = (self.low is not None) + bool(self.choices) + (self.value is not None)
         if forms != 1:
             raise ValueError("give either low and high, or choices, or one value")
+        if len(set(map(repr, self.choices))) < len(self.choices):
+            raise ValueError("a choice stands twice in it")
+        return self
+
+    @model_validator(mode="after")
+    def _is_a_range_upwards(self) -> Parameter:
+        if self.log and self.low is None:
+            raise ValueError("only a range of low and high can be logarithmic")
         if self.low is not None and self.high is not None:
             if self.low > self.high:
                 raise ValueError(f"low {self.low} is above high {self.high}: swap them")
@@ -63,6 +100,20 @@ class Parameter(BaseModel):
             return (self.value,)
         return self.choices or tuple(end for end in (self.low, self.high) if end is not None)
 
+    def converted(self, convert: Callable[[Value], Value]) -> Parameter:
+        """The same with every value passed through `convert`."""
+        written = self.written()
+        changed: dict[str, Any] = {
+            key: convert(written[key]) for key in ("low", "high", "value") if key in written
+        }
+        if self.choices:
+            changed["choices"] = tuple(convert(choice) for choice in self.choices)
+        return Parameter.model_validate({**written, **changed})
+
+    def written(self) -> dict[str, Any]:
+        """Its keys without those that are left out by default."""
+        return self.model_dump(exclude_defaults=True)
+
     def suggest(self, name: str, trial: Suggest) -> Value:
         """One draw by `trial`."""
         if self.value is not None:
@@ -75,6 +126,15 @@ class Parameter(BaseModel):
         assert self.low is not None and self.high is not None  # the validator saw to it
         return trial.suggest_float(name, float(self.low), float(self.high), log=self.log)
 
+    def __str__(self) -> str:
+        """As people read it: `1e-06 to 0.0001, logarithmic`."""
+        if self.low is None:
+            words = " or ".join(str(choice) for choice in self.examples())
+        else:
+            words = f"{self.low} to {self.high}" + (", logarithmic" if self.log else "")
+        conditions = " and ".join(f"{other} is {wanted}" for other, wanted in self.when.items())
+        return f"{words}, when {conditions}" if conditions else words
+
 
 def _expand(written: Any) -> Any:
     """A bare value means fixed, a bare list means choices."""
@@ -83,7 +143,22 @@ def _expand(written: Any) -> Any:
     return written if isinstance(written, dict | Parameter) else {"value": written}
 
 
-Parameters = dict[str, Annotated[Parameter, BeforeValidator(_expand)]]
+def _conditions_can_hold(parameters: dict[str, Parameter]) -> dict[str, Parameter]:
+    """Settings are drawn in the order in which they stand, so a condition may only name an earlier one."""
+    drawn: dict[str, Parameter] = {}
+    for name, parameter in parameters.items():
+        for other, wanted in parameter.when.items():
+            if other not in drawn:
+                raise ValueError(f"{name} depends on {other!r}, which must stand before it")
+            if drawn[other].low is None and wanted not in drawn[other].examples():
+                raise ValueError(f"{name} waits for {other} = {wanted!r}, which is never drawn")
+        drawn[name] = parameter
+    return parameters
+
+
+Parameters = Annotated[
+    dict[str, Annotated[Parameter, BeforeValidator(_expand)]], AfterValidator(_conditions_can_hold)
+]
 
 
 def draw(parameters: Parameters, trial: Suggest) -> dict[str, Value]:

@@ -1,12 +1,11 @@
 """Study and its parts: TOML in, frozen validated values out; unknown keys are refused by name.
 
-A study file and the command line's flags meet here. What a study *is* (`Study`) must stay the same for as long as
-it lives; where and how it runs (`Launch`) may change at every start.
+What a study *is* (`Study`) must stay the same for as long as it lives; where and how it runs (`Launch`) may
+change at every start.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
@@ -17,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gnap_search import catalog
 from gnap_search.errors import UserError, nearest
 from gnap_search.front import Budget
-from gnap_search.space import Parameters
+from gnap_search.space import Parameter, Parameters
 
 M = TypeVar("M", bound=BaseModel)
 Sampler = Literal["tpe", "nsgaii", "gp", "random", "qmc"]
@@ -49,12 +48,17 @@ class Study(_Frozen):
     task: str = "classification"
     trials: int = Field(20, gt=0)
     epochs: int = Field(30, gt=0)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
     sampler: Sampler = "tpe"
     image_size: int | None = Field(None, ge=8, le=512)
     augmentation: tuple[str, ...] | None = None
     constraints: Constraints = Constraints()
     parameters: Parameters = Field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The study that a run folder keeps: complete, so that no search space is filled in."""
+        return _validated(cls, catalog.read_toml(path), str(path))
 
     def differences(self, other: Study) -> dict[str, tuple[Any, Any]]:
         """Setting -> (this study's value, the other's), for what differs; summaries do not count."""
@@ -63,8 +67,10 @@ class Study(_Frozen):
         return {key: (mine.get(key), theirs.get(key)) for key in keys if mine.get(key) != theirs.get(key)}
 
     def to_toml(self) -> str:
-        """The study as a file that `load` reads back to the same value."""
-        return tomli_w.dumps(_without_none(self.model_dump(mode="json")))
+        """The study as a file that `read` reads back to the same value, defaults written out."""
+        values = self.model_dump(mode="json", exclude={"parameters"})
+        values["parameters"] = {name: parameter.written() for name, parameter in self.parameters.items()}
+        return tomli_w.dumps(_without_none(values))
 
 
 class Launch(_Frozen):
@@ -81,7 +87,7 @@ class Launch(_Frozen):
     @classmethod
     def read(cls, path: Path) -> Self:
         """The launch settings that a run folder keeps."""
-        return _validated(cls, tomllib.loads(path.read_text()), path.name)
+        return _validated(cls, catalog.read_toml(path), str(path))
 
     def to_toml(self) -> str:
         """The launch settings as a file."""
@@ -99,55 +105,62 @@ class SpaceFile(_Frozen):
 def load(name: str) -> Study:
     """The study of a TOML file, by name or by path, with its search space filled in."""
     path = catalog.file("studies", name)
-    return resolve(read_toml(path), str(path))
+    return resolve(catalog.read_toml(path), str(path))
 
 
 def load_space(name: str) -> SpaceFile:
     """The search space of a TOML file, by name or by path."""
     path = catalog.file("search_spaces", name)
-    return _validated(SpaceFile, read_toml(path), str(path))
+    space = _validated(SpaceFile, catalog.read_toml(path), str(path))
+    _refuse_unknown("methods", space.method, str(path))
+    return space
 
 
-def resolve(written: Mapping[str, Any], source: str) -> Study:
-    """A study from what a file or flags say.
+def resolve(written: Mapping[str, Any], source: str = "") -> Study:
+    """A study from what a file or flags say; `source` names the file in complaints.
 
-    `search_space` names the space that is filled in below the study's own `parameters`; without it the space that
-    carries the method's name is taken, unless the study already lists parameters of its own under `complete`.
+    `search_space` names the space that is filled in below the study's own `parameters`; without it the space
+    that carries the method's name is taken.
 
     Raises:
         UserError: a key or value is wrong; the file and the key are named.
     """
     values = dict(written)
-    complete = values.pop("complete", False)
-    space_name = values.pop("search_space", None)
-    if not complete:
-        method = str(values.get("method", Study.model_fields["method"].default))
-        space = load_space(str(space_name or method))
-        if space.method != method:
-            raise UserError(
-                f"{source}: search space {space_name!r} is for method {space.method!r}, not {method!r}."
-            )
-        values["parameters"] = {**space.model_dump()["parameters"], **values.get("parameters", {})}
+    method = str(values.get("method", Study.model_fields["method"].default))
+    _refuse_unknown("methods", method, source)
+    space_name = str(values.pop("search_space", method))
+    space = load_space(space_name)
+    if space.method != method:
+        raise UserError(
+            f"{_prefix(source)}search space {space_name!r} is for method {space.method!r}, not {method!r}."
+        )
+    own = values.get("parameters", {})
+    if isinstance(own, Mapping):  # otherwise the validation below says what is wrong with it
+        values["parameters"] = {**space.parameters, **own}
     study = _validated(Study, values, source)
-    for kind, name in (("methods", study.method), ("networks", study.network), ("tasks", study.task)):
-        if name not in catalog.names(kind):
-            word = catalog.IMPLEMENTATIONS[kind]
-            raise UserError(f"{source}: unknown {word} {name!r}; {nearest(name, catalog.names(kind))}")
+    _refuse_unknown("networks", study.network, source)
+    _refuse_unknown("tasks", study.task, source)
     return study
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file's content.
+def launch(values: Mapping[str, Any]) -> Launch:
+    """Launch settings from flags.
 
     Raises:
-        UserError: it cannot be read or is not TOML.
+        UserError: a value is wrong.
     """
-    try:
-        return tomllib.loads(path.read_text())
-    except OSError as problem:
-        raise UserError(f"Cannot read {path}: {problem.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise UserError(f"{path} is not valid TOML: {problem}.") from None
+    return _validated(Launch, values, "")
+
+
+def _refuse_unknown(kind: str, name: str, source: str) -> None:
+    known = catalog.names(kind)
+    if name not in known:
+        word = catalog.IMPLEMENTATIONS[kind]
+        raise UserError(f"{_prefix(source)}unknown {word} {name!r}; {nearest(name, known)}")
+
+
+def _prefix(source: str) -> str:
+    return f"{source}: " if source else ""
 
 
 def _validated(model: type[M], values: Mapping[str, Any], source: str) -> M:
@@ -155,7 +168,7 @@ def _validated(model: type[M], values: Mapping[str, Any], source: str) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as problem:
-        raise UserError(f"{source}: {_sentence(model, problem)}") from None
+        raise UserError(_prefix(source) + _sentence(model, problem)) from None
 
 
 def _sentence(model: type[BaseModel], problem: ValidationError) -> str:
@@ -166,18 +179,17 @@ def _sentence(model: type[BaseModel], problem: ValidationError) -> str:
         return f"unknown key {key!r}; {nearest(str(first['loc'][-1]), fields)}"
     if first["type"] == "missing":
         return f"the key {key!r} is missing."
-    return f"{key or 'the file'}: {first['msg'].removeprefix('Value error, ')}."
+    said = first["msg"].removeprefix("Value error, ").replace("Input should", "should")
+    given = f" = {first['input']!r}" if isinstance(first["input"], int | float | str) else ""
+    return f"{key}{given}: {said}."
 
 
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     """The keys that are allowed where an unknown one was found."""
-    from gnap_search.space import Parameter
-
-    if location[0] == "constraints" and len(location) > 1:
-        return list(Constraints.model_fields)
-    if location[0] == "parameters" and len(location) > 1:
-        return list(Parameter.model_fields)
-    return [*model.model_fields, "search_space"]
+    inner = {"constraints": Constraints, "parameters": Parameter}.get(str(location[0]))
+    if inner and len(location) > 1:
+        return list(inner.model_fields)
+    return [*model.model_fields, *(["search_space"] if model is Study else [])]
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

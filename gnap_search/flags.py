@@ -1,0 +1,115 @@
+"""What one may ask of a study and of the machines it runs on: declared once, for Python and the command line.
+
+The verbs take these as keyword arguments (`pareto(dataset="mnist", trials=8)`), the command line as flags
+(`--dataset mnist --trials 8`). A `Flag` beside a type holds what only the command line needs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypedDict
+
+from gnap_search.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Flag:
+    """How a keyword is written on the command line.
+
+    `spelling` is for a flag whose name is not the keyword's. `read` turns a flag's text, or the list of texts of a
+    flag that may be repeated, into the keyword's type.
+    """
+
+    about: str
+    spelling: str = ""
+    read: Callable[[Any], Any] | None = None
+    repeated: bool = False
+
+
+def _comma_list(text: str) -> tuple[str, ...]:
+    names = [name.strip() for name in text.split(",")]
+    return () if names == ["none"] else tuple(names)
+
+
+def literal(text: str) -> bool | int | float | str:
+    """A value as TOML would read it, or else a word."""
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _assignments(texts: Sequence[str]) -> dict[str, Any]:
+    """`key=value`, `key=low..high` and `key=one,two` as a study's `[parameters]` table says them."""
+    parameters: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise UserError(f"--set {text!r} should be key=value, key=low..high or key=one,two.")
+        parameters[name.strip().replace("-", "_")] = _parameter(value.strip())
+    return parameters
+
+
+def _parameter(text: str) -> Any:
+    low, dots, high = (literal(part) if part != ".." else part for part in text.partition(".."))
+    if dots:
+        # Ends a factor of ten apart mean orders of magnitude; a file can say `log` itself.
+        numbers = isinstance(low, int | float) and isinstance(high, int | float)
+        return {"low": low, "high": high, "log": numbers and low > 0 and high >= 10 * low}
+    choices = [literal(choice.strip()) for choice in text.split(",")]
+    return choices if len(choices) > 1 else choices[0]
+
+
+class Asked(TypedDict, total=False):
+    """What decides a study's results; whatever is left out comes from the study file that it starts from."""
+
+    base: Annotated[
+        str,
+        Flag("A study file to start from, by name or path; else the one named after the data set.", "--from"),
+    ]
+    dataset: Annotated[str, Flag("A data set's name, a folder of images, or package.module:function.")]
+    method: Annotated[str, Flag("How networks grow and prune themselves.")]
+    network: Annotated[str, Flag("The architecture.")]
+    search_space: Annotated[str, Flag("Which settings are searched: a search space's name or path.")]
+    parameters: Annotated[
+        Mapping[str, Any],
+        Flag(
+            "Fix a setting, key=value, or search it, key=low..high or key=one,two.",
+            "--set",
+            read=_assignments,
+            repeated=True,
+        ),
+    ]
+    trials: Annotated[int, Flag("How many trainings.")]
+    epochs: Annotated[int, Flag("How many epochs each training takes.")]
+    seed: Annotated[int, Flag("The seed of splits, networks and sampler.")]
+    sampler: Annotated[str, Flag("Who proposes settings: tpe, nsgaii, gp, random or qmc.")]
+    max_params: Annotated[int, Flag("The front's points have at most so many parameters.")]
+    max_macs: Annotated[int, Flag("... at most so many multiply-accumulates an image.")]
+    min_accuracy: Annotated[float, Flag("... at least this validation accuracy, from 0 to 1.")]
+    image_size: Annotated[int, Flag("Height and width to which a folder's images are resized.")]
+    augmentation: Annotated[
+        Sequence[str], Flag("Batch transforms, separated by commas, or none.", read=_comma_list)
+    ]
+
+
+class Placed(TypedDict, total=False):
+    """Where and how a study runs: none of it changes a result."""
+
+    data_root: Annotated[Path, Flag("The folder of the data sets; by default a cache of yours.")]
+    download: Annotated[bool, Flag("Whether missing data may be fetched.", "--download/--no-download")]
+    storage: Annotated[str, Flag("Optuna's storage as a URL, instead of study.db in the run folder.")]
+    address: Annotated[str, Flag("A Ray cluster to run on; auto finds the one of this machine.")]
+    cpus_per_trial: Annotated[float, Flag("Processors a trial: a whole number or a share 1/n.")]
+    gpus_per_trial: Annotated[float, Flag("GPUs a trial: a whole number or a share 1/n.")]
+    verbose: Annotated[bool, Flag("Let Ray and Optuna speak.", "--verbose")]
+
+
+class PlacedStudy(Asked, Placed, total=False):
+    """All that `pareto` takes."""
