@@ -19,6 +19,7 @@ from gnap_search.results import Point
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from gnap_search.structure.cost import Cost
     from gnap_search.structure.edits import Edit
     from gnap_search.structure.model import Blueprint, Classifier
 
@@ -180,6 +181,14 @@ Predict = Callable[[np.ndarray], np.ndarray]
 """Float32 images N x C x H x W in [0, 1] -> float32 logits N x classes."""
 
 
+@dataclasses.dataclass(frozen=True)
+class LoadedModel:
+    """An exported file as its own runtime sees it: what it computes, and what it costs."""
+
+    predict: Predict
+    cost: Cost
+
+
 class ExporterModule(Protocol):
     """A file of `gnap_search/export`: one file format."""
 
@@ -189,11 +198,11 @@ class ExporterModule(Protocol):
         """Write the model to one file; `notes` is JSON that the format keeps where it can."""
         ...
 
-    def load(self, path: Path) -> Predict:
-        """Read the file back as a function, through the format's own runtime.
+    def load(self, path: Path, shape: Shape) -> LoadedModel:
+        """Read a file back for images of `shape`, through the format's own runtime on the CPU.
 
         Raises:
-            UserError: the file is not of this format, or the runtime is not installed.
+            UserError: the file is not of this format, takes other images, or the runtime is not installed.
         """
         ...
 
