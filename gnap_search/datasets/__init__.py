@@ -1,0 +1,69 @@
+"""Data sets: one file each, and whatever else `--dataset` takes: a folder of images, or a function of one's own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from gnap_search import catalog
+from gnap_search.contracts import Data
+from gnap_search.errors import UserError, nearest
+
+FUNCTION = re.compile(r"[\w.]+:[\w.]+")
+PATH = re.compile(r"[~.]|.*[/\\]")
+
+
+def load(
+    name: str, root: Path | None = None, *, image_size: int | None = None, download: bool = True
+) -> Data:
+    """The data set behind a name, a path to a folder of images, or `package.module:function`.
+
+    A known name wins over a folder of the same name in the current directory; `./mnist` means the folder. `root` is
+    where the known ones lie or are downloaded to, by default a cache folder of the user. `image_size` is the side
+    in pixels that a folder's images are resized to.
+
+    Raises:
+        UserError: the name is unknown, or the data are missing, damaged or unsuitable.
+    """
+    if name in catalog.names("datasets"):
+        data: Data = catalog.implementation("datasets", name).load(root or cache(), download=download)
+        return _of_size(data, image_size)
+    if FUNCTION.fullmatch(name):
+        from gnap_search.datasets import _function
+
+        return _of_size(_function.load(name), image_size)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        from gnap_search.datasets import _folder
+
+        return _folder.load(name, folder, image_size)
+    raise UserError(_unknown(name, folder))
+
+
+def cache() -> Path:
+    """Where downloaded data sets lie unless another folder is named."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("gnap-search")
+
+
+def _unknown(name: str, folder: Path) -> str:
+    if folder.is_file():
+        return f"{name} is a file; a data set is a folder with a subfolder of images for each class."
+    if PATH.match(name):
+        return f"There is no folder {name}; a data set of images is a folder with a subfolder for each class."
+    return (
+        f"Unknown data set {name!r}; {nearest(name, catalog.names('datasets'))} A folder of images is written as "
+        "a path (./photos), a function of your own as package.module:function."
+    )
+
+
+def _of_size(data: Data, image_size: int | None) -> Data:
+    """The data, if their images happen to be of the asked size, or no size was asked for."""
+    _, height, width = data.shape
+    if image_size not in (None, height) or image_size not in (None, width):
+        raise UserError(
+            f"The images of {data.name} are {height}x{width} pixels and only a folder's images are resized; "
+            "leave the image size out."
+        )
+    return data

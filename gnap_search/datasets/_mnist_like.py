@@ -1,0 +1,92 @@
+"""Data sets in MNIST's format: two IDX files a split, as they are or gzipped, in `<class of torchvision>/raw`."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gnap_search.contracts import Data, Split
+from gnap_search.datasets import _splits, _torchvision
+from gnap_search.errors import UserError
+
+PREFIXES = {"train": "train", "test": "t10k"}
+
+
+def load(
+    name: str,
+    kind: str,
+    root: Path,
+    *,
+    augmentation: tuple[str, ...],
+    classes: Sequence[str] | None = None,
+    checksums: Mapping[str, str] | None = None,
+    download: bool,
+) -> Data:
+    """The data set that torchvision calls `kind`; `classes` defaults to torchvision's names.
+
+    torchvision knows the MD5 of the gzipped files; `checksums` tells it for the unpacked ones.
+
+    Raises:
+        UserError: a file is missing or damaged, or cannot be downloaded.
+    """
+    source = _torchvision.kind(kind)
+    raw = Path(kind) / "raw"
+    gzipped = dict(source.resources)
+    known = {**gzipped, **(checksums or {})}
+    for file in gzipped:
+        if not any((root / raw / version).is_file() for version in (file, Path(file).stem)):
+            _torchvision.obtain(
+                kind, root, raw / file, lambda folder: source(folder, download=True), download=download
+            )
+            break
+    given = {part: _read_split(kind, root / raw, prefix, known) for part, prefix in PREFIXES.items()}
+    return _splits.complete(name, classes or source.classes, given, augmentation)
+
+
+def _read_split(title: str, raw: Path, prefix: str, known: Mapping[str, str]) -> Split:
+    images = _read(title, raw / f"{prefix}-images-idx3-ubyte", 3, known)
+    labels = _read(title, raw / f"{prefix}-labels-idx1-ubyte", 1, known)
+    if len(images) != len(labels) or labels.max(initial=0) > 9 or images.shape[1:] != (28, 28):
+        raise UserError(
+            f"{raw} is not {title}: {prefix} has {len(images)} images of {images.shape[1]}x{images.shape[2]} pixels "
+            f"and {len(labels)} labels up to {labels.max(initial=0)}; replace its files."
+        )
+    return Split(images[:, None], labels.astype(np.int64))
+
+
+def _read(title: str, path: Path, dimensions: int, known: Mapping[str, str]) -> np.ndarray:
+    """One IDX file; where both versions lie there, the one whose checksum is known."""
+    versions = [path, path.with_name(f"{path.name}.gz")]
+    versions.sort(key=lambda version: version.name not in known)
+    path = next(version for version in versions if version.is_file())
+    try:
+        blob = path.read_bytes()
+        if path.name in known and hashlib.md5(blob, usedforsecurity=False).hexdigest() != known[path.name]:
+            raise _torchvision.damaged(title, path)
+        return parse(gzip.decompress(blob) if path.suffix == ".gz" else blob, dimensions)
+    except (ValueError, EOFError, zlib.error):
+        raise _torchvision.damaged(title, path) from None
+    except OSError as problem:
+        raise UserError(f"Cannot read {path}: {problem.strerror or problem}.") from None
+
+
+def parse(blob: bytes, dimensions: int) -> np.ndarray:
+    """An IDX file's content, as an array of uint8 with so many dimensions.
+
+    The format, after LeCun: two zero bytes, the type (8: unsigned byte), the number of dimensions, the size of each
+    as a big-endian 32-bit number, and the values.
+
+    Raises:
+        ValueError: it is something else, or shorter or longer than it says.
+    """
+    start = 4 + 4 * dimensions
+    if blob[:4] != bytes((0, 0, 8, dimensions)) or len(blob) < start:
+        raise ValueError("not an IDX file of unsigned bytes with that many dimensions")
+    sizes = struct.unpack(f">{dimensions}I", blob[4:start])
+    return np.frombuffer(blob, np.uint8, offset=start).reshape(sizes)

@@ -1,0 +1,111 @@
+"""Splits: images and labels -> train, validation and test, the same ones every time and everywhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from gnap_search.contracts import Data, Split
+from gnap_search.errors import UserError
+
+SEED = 1789  # of the splits alone: a study's seed must not change what its test images are
+NAMES = ("train", "validation", "test")
+SHARE = 0.15  # of the images, for validation and for test
+MOST_VALIDATION = 5_000  # images: it is scored after every epoch, and more would tell hardly more
+
+
+@dataclasses.dataclass(frozen=True)
+class Shares:
+    """How many images are set aside where a split does not come with the data; None for the usual share."""
+
+    validation: int | None = None
+    test: int | None = None
+
+
+def complete(
+    name: str,
+    classes: Sequence[str],
+    given: Mapping[str, Split],
+    augmentation: tuple[str, ...],
+    shares: Shares = Shares(),
+) -> Data:
+    """A data set from `train` and, where they exist, `validation` and `test`; missing ones are cut from `train`.
+
+    The cut is stratified: every class has the same share in every split, and at least one image.
+
+    Raises:
+        UserError: there is one class only, or a class has too few images.
+    """
+    splits = dict(given)
+    _check_counts(name, classes, splits)
+    random = np.random.Generator(np.random.PCG64(SEED))
+    usual = round(len(splits["train"]) * SHARE)
+    wanted = {
+        "test": usual if shares.test is None else shares.test,
+        "validation": min(usual, MOST_VALIDATION) if shares.validation is None else shares.validation,
+    }
+    for part, count in wanted.items():
+        if part not in splits:
+            splits["train"], splits[part] = _cut(splits["train"], count, random)
+    return Data(
+        name=name,
+        classes=tuple(classes),
+        train=splits["train"],
+        validation=splits["validation"],
+        test=splits["test"],
+        augmentation=augmentation,
+        digest=digest(splits[part] for part in NAMES),
+    )
+
+
+def digest(splits: Iterable[Split]) -> str:
+    """SHA-256 over the shapes, pixels and labels of the splits, in order."""
+    total = hashlib.sha256()
+    for split in splits:
+        total.update(repr(split.images.shape).encode())
+        total.update(np.ascontiguousarray(split.images).data)
+        total.update(split.labels.astype("<i8").tobytes())
+    return total.hexdigest()
+
+
+def held_out(labels: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+    """A stratified choice of about `count` of the labels: bool, one each.
+
+    Each class gives its share, rounded so that the sum is `count`, but at least one and never its last one.
+    """
+    sizes = np.bincount(labels)
+    exact = sizes * (count / len(labels))
+    quotas = np.floor(exact).astype(np.int64)
+    largest_remainders = np.argsort(quotas - exact, kind="stable")[: count - quotas.sum()]
+    quotas[largest_remainders] += 1
+    quotas = np.clip(quotas, 1, sizes - 1)
+    # Raw doubles as sorting keys: their stream is the one that numpy keeps fixed between its versions.
+    order = np.lexsort((random.random(len(labels)), labels))
+    rank = np.arange(len(labels)) - (np.cumsum(sizes) - sizes)[labels[order]]
+    chosen = np.zeros(len(labels), dtype=bool)
+    chosen[order] = rank < quotas[labels[order]]
+    return chosen
+
+
+def _cut(split: Split, count: int, random: np.random.Generator) -> tuple[Split, Split]:
+    """What stays, and what is set aside; both keep the order of the images."""
+    chosen = held_out(split.labels, count, random)
+    stays, leaves = (Split(split.images[mask], split.labels[mask]) for mask in (~chosen, chosen))
+    return stays, leaves
+
+
+def _check_counts(name: str, classes: Sequence[str], splits: Mapping[str, Split]) -> None:
+    if len(classes) < 2:
+        raise UserError(f"{name} has one class only ({classes[0]}); at least two are needed to classify.")
+    for part, split in splits.items():
+        least = 1 + len(NAMES) - len(splits) if part == "train" else 1
+        sizes = np.bincount(split.labels, minlength=len(classes))
+        rarest = int(sizes.argmin())
+        if sizes[rarest] < least:
+            raise UserError(
+                f"Class {classes[rarest]!r} of {name} has {sizes[rarest]} images for {part}; at least {least} "
+                "are needed, one for each split that is made of them."
+            )

@@ -1,0 +1,138 @@
+"""Well-known data sets through torchvision, which this file alone imports: downloading, checksums, damage."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import os
+import shutil
+import socket
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from gnap_search.errors import UserError
+
+TIMEOUT = 20  # seconds without an answer, after which a download is given up
+OPERATORS = (
+    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+)
+
+
+@functools.cache
+def kind(name: str) -> Any:
+    """A class of `torchvision.datasets`."""
+    return getattr(_datasets(), name)
+
+
+def obtain(title: str, root: Path, missing: Path, fetch: Callable[[str], object], *, download: bool) -> None:
+    """Download a data set of which a file is missing: `fetch` is called with a folder to fill.
+
+    The files appear under `root` when all of them are complete; a failure leaves nothing behind.
+
+    Raises:
+        UserError: it must not or cannot be downloaded, or `root` cannot be written.
+    """
+    advice = "name the folder that holds it with --data-root"
+    if not download:
+        raise UserError(f"{title} is not in {root}: {missing} is missing; allow the download, or {advice}.")
+    place = next(folder for folder in (root, *root.absolute().parents) if folder.is_dir())
+    try:
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=place) as staging, _impatient():
+            fetch(staging)
+            _move(Path(staging), root)
+    except (OSError, RuntimeError, HTTPException, tarfile.TarError, EOFError) as problem:
+        raise UserError(
+            f"{title} is not in {root} ({missing} is missing) and cannot be downloaded "
+            f"({_last_line(problem)}); connect to the network, or {advice}."
+        ) from None
+
+
+def read(title: str, root: Path, checksums: Mapping[Path, str], reader: Callable[[], Any]) -> Any:
+    """What `reader` makes of files that torchvision checks itself.
+
+    Raises:
+        UserError: a file is damaged or cannot be read; it is named.
+    """
+    try:
+        return reader()
+    except (RuntimeError, OSError) as problem:
+        for path, md5 in checksums.items():
+            if not is_intact(root / path, md5):
+                raise damaged(title, root / path) from None
+        raise UserError(f"{title} in {root} cannot be read ({_last_line(problem)}).") from None
+
+
+def is_intact(path: Path, md5: str) -> bool:
+    """Whether a file can be read and has this checksum."""
+    try:
+        return bool(_datasets().utils.check_integrity(path, md5))
+    except OSError:
+        return False
+
+
+def damaged(title: str, path: Path) -> UserError:
+    """The sentence about a file that is not what it should be."""
+    return UserError(
+        f"{path} is damaged or incomplete: it is not the file that {title} was published with; delete it to have "
+        "it downloaded again, or replace it."
+    )
+
+
+def _datasets() -> Any:
+    """`torchvision.datasets`, also beside a torch that torchvision's compiled operators were not built for.
+
+    Without those operators the import stops at the missing schemas of two of them, so these are declared. No data
+    set uses them.
+    """
+    try:
+        from torchvision import datasets
+    except RuntimeError:
+        _declare_operators()
+        from torchvision import datasets
+    return datasets
+
+
+@functools.cache
+def _declare_operators() -> Any:
+    """Declare the missing schemas; they last as long as the library that is returned, so it is kept."""
+    import torch
+
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for schema in OPERATORS:
+        library.define(schema)
+    return library
+
+
+@contextlib.contextmanager
+def _impatient() -> Iterator[None]:
+    """Give up on a silent network, and show torchvision's progress bars on terminals alone."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT)
+    try:
+        with contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _move(staging: Path, root: Path) -> None:
+    """Move the files to their places; archives that have been unpacked stay behind."""
+    for path in [path for path in staging.rglob("*") if path.is_file()]:
+        if not path.name.endswith(".tar.gz"):
+            target = root / path.relative_to(staging)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, target)
+
+
+def _last_line(problem: BaseException) -> str:
+    lines = str(problem).split(os.linesep)
+    return next((line.strip() for line in reversed(lines) if line.strip()), type(problem).__name__).rstrip(
+        "."
+    )
