@@ -1,0 +1,42 @@
+"""Interruption: Ctrl-C once ends a study gently, twice at once. Nothing is lost either way."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+EXIT_CODE = 130  # of a process that ended by Ctrl-C
+SHOW_CURSOR = b"\x1b[?25h\n"  # a live view may have hidden it
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def handled(gently: Callable[[], None]) -> Iterator[threading.Event]:
+    """Call `gently` at the first signal to stop, leave the process at the second; whether there was one.
+
+    Ray's own processes block SIGINT and go when their driver does. Outside of the main thread nothing is done.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield threading.Event()
+        return
+    asked = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if asked.is_set():
+            if os.isatty(1):
+                os.write(1, SHOW_CURSOR)
+            os._exit(EXIT_CODE)
+        asked.set()
+        gently()
+
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

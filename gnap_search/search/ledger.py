@@ -1,0 +1,186 @@
+"""Ledger: every trial that was asked of Optuna, and how it ended. The truth about a study's trials.
+
+Optuna's states are used as follows. RUNNING: asked, and to be answered, by this driver or by the next one.
+COMPLETE: trained to its last epoch; the values are those of its last point. FAIL: it has a user attribute,
+`reason` where training failed, or `discarded` where it was never trained (asked twice the same, or its driver died before
+it knew all of its settings). A failed trial is asked once more, as a new trial with the attribute `retry_of`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FixedTrial, FrozenTrial, TrialState
+
+from gnap_search import spec
+from gnap_search.results import Point
+from gnap_search.search import coverage, samplers
+from gnap_search.settings import Value
+from gnap_search.space import draw
+
+REASON, DISCARDED, RETRY_OF = "reason", "discarded", "retry_of"
+DRAWS = 5  # of a sampler, before it may propose the same again
+
+
+@dataclasses.dataclass(frozen=True)
+class Ask:
+    """One trial that is to be trained."""
+
+    number: int
+    settings: dict[str, Value]
+
+
+class Ledger:
+    """The trials of one study in Optuna. One process writes it, the driver."""
+
+    def __init__(self, trials: optuna.Study, storage: BaseStorage, study: spec.Study) -> None:
+        self._optuna, self._storage, self._study = trials, storage, study
+        self._id = storage.get_study_id_from_name(trials.study_name)
+        self._startup = coverage.proposals(study)
+        self._discrete = all(
+            isinstance(value, str | bool | int)
+            for parameter in study.parameters.values()
+            if parameter.searched
+            for value in parameter.examples()
+        )
+        trials.sampler = samplers.build(study, len(self._trials()), self._startup)
+
+    def adopt(self) -> list[Ask]:
+        """The trials that an earlier driver left unanswered, to go on with under their own numbers.
+
+        Those that it did not even finish asking are discarded, and retries that it did not come to are queued.
+        """
+        adopted = []
+        for trial in self._trials(TrialState.RUNNING):
+            settings = self._settings(trial)
+            if settings is None:
+                self._discard(trial.number, "its driver ended while it was being asked")
+            else:
+                adopted.append(Ask(trial.number, settings))
+        self._queue_retries()
+        return adopted
+
+    def ask(self) -> Ask | None:
+        """A new trial: a retry, one of the study's first spread-out proposals, or a draw of the sampler.
+
+        None when as many as the study wants have been asked.
+        """
+        for left in reversed(range(DRAWS)):
+            queued = bool(self._trials(TrialState.WAITING))
+            if not queued and self.originals >= self._study.trials:
+                return None
+            if not queued and self.originals < self._startup:
+                self._optuna.enqueue_trial(coverage.proposal(self._study, self.originals))
+                queued = True
+            trial = self._optuna.ask()
+            settings = draw(self._study.parameters, trial)
+            if queued or not left or not self._known(trial.number, settings):
+                return Ask(trial.number, settings)
+            self._discard(trial.number, "the same settings had been asked before")
+        raise AssertionError("the last draw is always taken")
+
+    def complete(self, number: int, point: Point) -> str | None:
+        """Answer a trial with its last point; a reason where that is not a number, and the trial has failed."""
+        values = [point.validation_accuracy, math.log10(max(point.parameters, 1))]
+        if not all(map(math.isfinite, values)):
+            reason = f"its last accuracy is {point.validation_accuracy}"
+            self.fail(number, reason)
+            return reason
+        trial = self._trial(number)
+        for name, gap in limits(self._study.constraints, point).items():
+            if name not in trial.constraints:
+                trial.set_constraint(name, gap)
+        self._optuna.tell(number, values)
+        return None
+
+    def fail(self, number: int, reason: str) -> None:
+        """Answer a trial that failed, and queue its retry if it was not one itself."""
+        self._trial(number).set_user_attr(REASON, reason)
+        self._optuna.tell(number, state=TrialState.FAIL)
+        self._queue_retries()
+
+    @property
+    def originals(self) -> int:
+        """How many different proposals have been asked; retries and discarded ones do not count."""
+        return sum(RETRY_OF not in trial.user_attrs for trial in self._counted())
+
+    @property
+    def completed(self) -> int:
+        """How many trials were trained to their end."""
+        return len(self._trials(TrialState.COMPLETE))
+
+    @property
+    def left(self) -> int:
+        """How many trials have to be trained, as far as is known: no retry is foreseen."""
+        unanswered = self._trials(TrialState.RUNNING, TrialState.WAITING)
+        return len(unanswered) + max(self._study.trials - self.originals, 0)
+
+    @property
+    def failures(self) -> dict[int, str]:
+        """Trial -> the reason why it failed."""
+        return {
+            trial.number: str(trial.user_attrs[REASON])
+            for trial in self._trials(TrialState.FAIL)
+            if REASON in trial.user_attrs
+        }
+
+    def lost(self) -> list[int]:
+        """The failed proposals whose retry failed as well."""
+        failed = self._trials(TrialState.FAIL)
+        return [int(trial.user_attrs[RETRY_OF]) for trial in failed if _retry_that_ran(trial)]
+
+    def settled(self) -> set[int]:
+        """The trials that are answered."""
+        return {trial.number for trial in self._trials(TrialState.COMPLETE, TrialState.FAIL)}
+
+    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
+        return self._optuna.get_trials(deepcopy=False, states=states or None)
+
+    def _counted(self) -> Iterator[FrozenTrial]:
+        return (trial for trial in self._trials() if DISCARDED not in trial.user_attrs)
+
+    def _trial(self, number: int) -> optuna.Trial:
+        """A trial that attributes and constraints can be set on, whichever driver asked for it."""
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
+        return optuna.Trial(self._optuna, trial_id)
+
+    def _settings(self, trial: FrozenTrial) -> dict[str, Value] | None:
+        """All settings of a trial, or None where some have not been drawn."""
+        try:
+            return draw(self._study.parameters, FixedTrial(trial.params))
+        except ValueError:
+            return None
+
+    def _known(self, number: int, settings: dict[str, Value]) -> bool:
+        """Whether a space without continuous parameters gave these settings before."""
+        if not self._discrete:
+            return False
+        others = (trial for trial in self._counted() if trial.number != number)
+        return any(self._settings(trial) == settings for trial in others)
+
+    def _discard(self, number: int, reason: str) -> None:
+        self._trial(number).set_user_attr(DISCARDED, reason)
+        self._optuna.tell(number, state=TrialState.FAIL)
+
+    def _queue_retries(self) -> None:
+        """See that every failed proposal has one retry."""
+        counted = list(self._counted())
+        retried = {trial.user_attrs.get(RETRY_OF) for trial in counted}
+        for trial in counted:
+            failed = trial.state == TrialState.FAIL and RETRY_OF not in trial.user_attrs
+            if failed and trial.number not in retried:
+                self._optuna.enqueue_trial(trial.params, user_attrs={RETRY_OF: trial.number})
+
+
+def limits(constraints: spec.Constraints, point: Point) -> dict[str, float]:
+    """Constraint -> how far a point is past it, for those that are set; 0 and below is met."""
+    names = [name for name in type(constraints).model_fields if getattr(constraints, name) is not None]
+    return dict(zip(names, constraints.budget().violations(point), strict=True))
+
+
+def _retry_that_ran(trial: FrozenTrial) -> bool:
+    return RETRY_OF in trial.user_attrs and REASON in trial.user_attrs

@@ -1,0 +1,114 @@
+"""Lock and lease: one driver a study, and no writing worker that outlived its driver.
+
+The kernel frees the lock when its holder dies, however it dies. Workers of a killed driver may live on for a
+moment; they compare the lease that they were given with the one in the folder before every write.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import os
+import secrets
+import socket
+from pathlib import Path
+from typing import IO, Self
+
+from gnap_search.errors import UserError
+from gnap_search.runs import write_atomically
+
+
+class DriverLock:
+    """The right to drive a study; a context manager.
+
+    Raises:
+        UserError: another process holds it; its id and host are told.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "driver.lock"
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        file = self._path.open("a+")
+        if not _locked(file):
+            holder = _holder(self._path)
+            file.close()
+            raise UserError(_refusal(self._path.parent.name, holder))
+        self._file = file
+        file.truncate(0)
+        file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+        file.flush()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def refuse_if_driven(folder: Path) -> None:
+    """Find out, without writing anything, whether a study may be driven.
+
+    Raises:
+        UserError: another process drives it.
+    """
+    path = folder / "driver.lock"
+    if path.exists():
+        with path.open() as file:
+            if not _locked(file):
+                raise UserError(_refusal(folder.name, _holder(path)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Lease:
+    """What tells a driver's workers from those of an earlier driver, and tells them when to come to an end."""
+
+    path: Path
+    token: str
+
+    @classmethod
+    def grant(cls, folder: Path) -> Self:
+        """A new lease; every earlier one has ended."""
+        lease = cls(folder / "driver.lease", secrets.token_hex(8))
+        write_atomically(lease.path, lease.token)
+        return lease
+
+    def end(self) -> None:
+        """Ask the workers to stop at the end of their epoch."""
+        write_atomically(self.path, f"{self.token} ending")
+
+    def held(self) -> bool:
+        """Whether its driver is the study's driver still."""
+        return self._words()[:1] == [self.token]
+
+    def ending(self) -> bool:
+        """Whether trials should stop at the end of their epoch."""
+        return self._words() != [self.token]
+
+    def _words(self) -> list[str]:
+        try:
+            return self.path.read_text().split()
+        except FileNotFoundError:
+            return []
+
+
+def _locked(file: IO[str]) -> bool:
+    """Lock an open file; whether it worked."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(path: Path) -> str:
+    try:
+        holder = json.loads(path.read_text())
+        return f"process {holder['pid']} on {holder['host']}"
+    except (ValueError, KeyError):  # it has the lock and has not signed yet
+        return "another process"
+
+
+def _refusal(name: str, holder: str) -> str:
+    return f"Study {name!r} is being driven by {holder}; wait for it to end, or stop it first."

@@ -1,0 +1,47 @@
+"""Samplers: the names of `--sampler` and what Optuna has behind them."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import optuna
+from optuna.samplers import BaseSampler
+
+from gnap_search import spec
+
+
+def build(study: spec.Study, asked: int, startup: int) -> BaseSampler:
+    """A study's sampler after `asked` trials, of which the first `startup` need not be its own.
+
+    Its seed depends on how far the study is, so that a study that goes on is not proposed the same again.
+    """
+    seed = int(np.random.SeedSequence([study.seed, asked]).generate_state(1)[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        match study.sampler:
+            case "tpe":
+                conditional = any(parameter.when for parameter in study.parameters.values())
+                return optuna.samplers.TPESampler(
+                    seed=seed,
+                    n_startup_trials=startup,
+                    multivariate=True,
+                    group=conditional,
+                    constant_liar=True,
+                )
+            case "nsgaii":
+                return optuna.samplers.NSGAIISampler(seed=seed, population_size=population(study.trials))
+            case "gp":
+                return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup)
+            case "random":
+                return optuna.samplers.RandomSampler(seed=seed)
+            case "qmc":
+                # Its sequence goes on by the number of trials, so its seed must stay the study's own.
+                return optuna.samplers.QMCSampler(
+                    seed=study.seed, scramble=True, warn_asynchronous_seeding=False
+                )
+
+
+def population(trials: int) -> int:
+    """NSGA-II's population: enough generations for a study of that many trials."""
+    return min(max(trials // 5, 4), 50)

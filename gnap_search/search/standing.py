@@ -1,0 +1,71 @@
+"""Standing: what a driver knows of its study's points, the front they make, and the files that are worth keeping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from gnap_search.contracts import Listener
+from gnap_search.front import Front
+from gnap_search.results import History, Point
+from gnap_search.runs import Run
+
+
+class Standing:
+    """All points of a run so far, kept in step with its trials' reports."""
+
+    def __init__(self, run: Run, listener: Listener) -> None:
+        self._run, self._listener = run, listener
+        self._points = {trial: _history(run, trial) for trial in run.trials()}
+        self.front = self._recount()
+
+    def last(self, trial: int) -> Point | None:
+        """A trial's newest point."""
+        return next(reversed(self._points.get(trial, {}).values()), None)
+
+    def report(self, trial: int, points: Iterable[Point], notice: str | None) -> None:
+        """Take in a trial's points; those that are known already count once."""
+        if notice:
+            self._listener.message(notice)
+            self._points.pop(trial, None)  # the trial has started again
+            self.front = self._recount()
+        known = self._points.setdefault(trial, {})
+        for point in points:
+            if point.epoch not in known:
+                known[point.epoch] = point
+                self._place(point)
+                self._listener.epoch_ended(point, self.front)
+
+    def clear_away(self, settled: Iterable[int]) -> None:
+        """Delete what an earlier driver did not come to: networks off the front, checkpoints of settled trials."""
+        kept = {self._run.model(point) for point in self.front.points}
+        settled = set(settled)
+        for trial, points in self._points.items():
+            if trial in settled:
+                self.forget_checkpoint(trial)
+            for path in (self._run.trial_folder(trial) / "models").glob("*.safetensors"):
+                # A network without a line in the history belongs to the epoch at which its trial will go on.
+                if path not in kept and (trial in settled or _epoch(path) in points):
+                    path.unlink()
+
+    def forget_checkpoint(self, trial: int) -> None:
+        """A settled trial does not go on."""
+        (self._run.trial_folder(trial) / "checkpoint.safetensors").unlink(missing_ok=True)
+
+    def _place(self, point: Point) -> None:
+        entered, beaten = self.front.add(point)
+        for other in beaten if entered else [point]:
+            self._run.model(other).unlink(missing_ok=True)
+
+    def _recount(self) -> Front:
+        points = (point for known in self._points.values() for point in known.values())
+        return Front(points, self._run.study.constraints.budget())
+
+
+def _history(run: Run, trial: int) -> dict[int, Point]:
+    history = History(run.trial_folder(trial) / "history.jsonl")
+    return {point.epoch: point for point in history}
+
+
+def _epoch(path: Path) -> int:
+    return int(path.stem) if path.stem.isdigit() else 0

@@ -1,0 +1,97 @@
+"""Storage: where Optuna keeps a study's trials; SQLite in the run folder, or any URL that it understands."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
+from sqlalchemy import exc as sql
+
+from gnap_search.errors import UserError
+
+PATIENCE = 60  # seconds that a writer waits for SQLite's lock
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR)
+METRICS = ["validation_accuracy", "log10_parameters"]
+DIRECTIONS = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
+
+
+def connect(folder: Path, url: str | None) -> RDBStorage:
+    """Open a study's storage.
+
+    Raises:
+        UserError: the URL is not one, its driver is not installed, or nobody answers there.
+    """
+    address = url or f"sqlite:///{(folder / 'study.db').absolute()}"
+    lite = address.startswith("sqlite")
+    arguments = {"connect_args": {"timeout": PATIENCE}} if lite else {"pool_pre_ping": True}
+    try:
+        return RDBStorage(address, engine_kwargs=arguments)
+    except (ImportError, sql.ArgumentError, sql.NoSuchModuleError) as problem:
+        raise UserError(
+            f"--storage {shown(address)} cannot be used ({_first_line(problem)}); it should look like "
+            "postgresql+psycopg://user@host/database, with its driver installed."
+        ) from None
+    except (sql.DBAPIError, RuntimeError) as problem:
+        raise UserError(f"The storage {shown(address)} cannot be opened: {_first_line(problem)}.") from None
+
+
+def study_names(storage: RDBStorage) -> list[str]:
+    """The studies that have at least one trial."""
+    found = optuna.get_all_study_summaries(storage)
+    return [summary.study_name for summary in found if summary.n_trials]
+
+
+def study(storage: RDBStorage, name: str) -> optuna.Study:
+    """The study of that name, created where there is none.
+
+    Raises:
+        UserError: there is one that pursues something else.
+    """
+    trials = optuna.create_study(
+        storage=storage, study_name=name, directions=DIRECTIONS, load_if_exists=True
+    )
+    if trials.directions != DIRECTIONS:
+        raise UserError(f"The storage holds a study {name!r} with other objectives; take another --study.")
+    if trials.metric_names != METRICS:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            trials.set_metric_names(METRICS)
+    return trials
+
+
+@contextlib.contextmanager
+def told_in_a_sentence(folder: Path) -> Iterator[None]:
+    """Turn a full disk, a folder that cannot be written, or a storage that went away into a sentence.
+
+    Raises:
+        UserError: that happened.
+    """
+    try:
+        yield
+    except (OSError, optuna.exceptions.StorageInternalError, sql.DBAPIError) as problem:
+        if isinstance(problem, OSError) and problem.errno not in UNWRITABLE:
+            raise
+        cause = problem.__cause__ or problem
+        raise UserError(
+            f"Study {folder.name!r} cannot write in {folder}: {_first_line(cause)}; "
+            f"mend that, and go on with `gnap-search resume {folder.name}`."
+        ) from problem
+
+
+def shown(address: str) -> str:
+    """An address without its password."""
+    scheme, separator, rest = address.partition("://")
+    user, at, host = rest.rpartition("@")
+    return scheme + separator + user.partition(":")[0] + at + host
+
+
+def _first_line(problem: BaseException) -> str:
+    original = getattr(problem, "orig", None) or problem
+    lines = str(original).strip().splitlines() or [type(original).__name__]
+    return lines[0].strip().rstrip(".")

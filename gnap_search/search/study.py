@@ -1,0 +1,137 @@
+"""Study: the durable state in a run folder, opened by one driver at a time and only where nothing speaks against it."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from gnap_search import spec
+from gnap_search.errors import UserError
+from gnap_search.runs import Run, write_atomically
+from gnap_search.search import storage
+from gnap_search.search.ledger import Ledger
+from gnap_search.search.lock import DriverLock, refuse_if_driven
+
+DISTRIBUTIONS = ("gnap-search", "torch", "ray", "optuna", "numpy")
+
+
+def refuse_conflicts(study: spec.Study, folder: Path, *, extend: bool) -> None:
+    """Compare a study with what its folder holds already; nothing is written.
+
+    Raises:
+        UserError: another driver is at work there, or the folder's study is a different one.
+    """
+    if not (folder / "study.toml").is_file():
+        _refuse_unwritable(folder)
+        return
+    refuse_if_driven(folder)
+    kept = Run(folder).study
+    differences = kept.differences(study)
+    if extend and study.trials >= kept.trials:
+        differences.pop("trials", None)
+    if not differences:
+        return
+    name = folder.name
+    if list(differences) == ["trials"] and extend:
+        raise UserError(f"Study {name!r} has {kept.trials} trials already; ask for more, not for {study.trials}.")
+    if list(differences) == ["trials"] and study.trials > kept.trials:
+        way = f"extend it with `gnap-search resume {name} --trials +{study.trials - kept.trials}`"
+    else:
+        way = "ask the same again, or give the new study another name with --study"
+    told = ", ".join(f"{key} {_shown(mine)}, not {_shown(theirs)}" for key, (mine, theirs) in differences.items())
+    raise UserError(f"Study {name!r} exists and has {told}; {way}.")
+
+
+@contextlib.contextmanager
+def opened(study: spec.Study, folder: Path, launch: spec.Launch, digest: str) -> Iterator[Ledger]:
+    """Create or open a study and hold its lock; `digest` is that of the data.
+
+    Raises:
+        UserError: the data or the storage are not those that the study began with, another driver is at work,
+            or the folder cannot be written.
+    """
+    exists = (folder / "study.toml").is_file()
+    if exists:
+        _refuse_other_data(folder, digest)
+    if launch.storage:
+        _refuse_other_trials(folder, storage.connect(folder, launch.storage), expected=exists)
+    elif exists and not (folder / "study.db").is_file():
+        raise UserError(f"Study {folder.name!r} has lost its study.db; give it back, or take another --study.")
+    with storage.told_in_a_sentence(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with DriverLock(folder):
+            held = storage.connect(folder, launch.storage)
+            trials = storage.study(held, folder.name)
+            _keep_descriptions(study, folder, launch, digest)
+            yield Ledger(trials, held, study)
+            held.remove_session()
+
+
+def _keep_descriptions(study: spec.Study, folder: Path, launch: spec.Launch, digest: str) -> None:
+    """Write what describes the run; study.toml comes last, because a folder is a run when it has one."""
+    if not (folder / "environment.json").exists():
+        write_atomically(folder / "environment.json", json.dumps(_environment(digest), indent=1))
+    write_atomically(folder / "launch.toml", launch.to_toml())
+    write_atomically(folder / "study.toml", study.to_toml())
+
+
+def _environment(digest: str) -> dict[str, Any]:
+    return {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "data_digest": digest,
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in DISTRIBUTIONS},
+        "machine": {
+            "platform": platform.platform(),
+            "processor": platform.processor() or platform.machine(),
+            "processors": os.cpu_count(),
+        },
+    }
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:  # running from a checkout
+        return None
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    """Look for the nearest folder that exists; it must be one, and writable."""
+    nearest = next(parent for parent in [folder, *folder.absolute().parents] if parent.exists())
+    if not nearest.is_dir():
+        raise UserError(f"{nearest} is not a folder; choose another place with --runs.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise UserError(f"{nearest} cannot be written; choose another place with --runs.")
+
+
+def _refuse_other_data(folder: Path, digest: str) -> None:
+    kept = json.loads((folder / "environment.json").read_text())["data_digest"]
+    if kept != digest:
+        raise UserError(
+            f"Study {folder.name!r} began with other data (digest {kept[:12]}, now {digest[:12]}); "
+            "give the same data, or begin another --study."
+        )
+
+
+def _refuse_other_trials(folder: Path, held: optuna.storages.RDBStorage, *, expected: bool) -> None:
+    """A storage is shared by many folders: the study in it must be this folder's own."""
+    present = folder.name in storage.study_names(held)
+    held.remove_session()
+    if present and not expected:
+        raise UserError(f"The storage holds another study named {folder.name!r}; take another --study.")
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else str(value)

@@ -1,0 +1,116 @@
+"""Trainable: a trial as a class trainable of Ray Tune.
+
+What survives is the trial's own folder; to Ray a trial has no state, so that a worker that dies is simply started
+again and goes on from the trial's checkpoint. Whatever goes wrong in a trial is a result, with a reason, and no exception:
+Ray restarts those whose process died, and those alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from gnap_search.contracts import Data
+from gnap_search.errors import TrialError
+from gnap_search.search.lock import Lease
+
+SLICE = 1.0  # seconds of training between two reports; each report costs Ray about 20 ms
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Trainable(tune.Trainable):  # type: ignore[misc]  # Ray is not annotated
+    """Trains one trial after another in one process.
+
+    Its configuration: `plan` (JSON), `folder` of the trial, `lease` (path and token), `threads`, `device`.
+
+    A result has `points` (all that its driver may not have seen, oldest first), `notice`, `failure` (why the trial failed),
+    `halt` (why the whole study cannot go on), `ending` (whether it stopped early on request) and Ray's `done`.
+    """
+
+    def setup(self, config: dict[str, Any], data: Data) -> None:
+        """Called once a process."""
+        import torch
+
+        torch.set_num_threads(config["threads"])
+        self._data = data
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Leave one trial and begin another."""
+        self._begin(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train for about a second, at least one epoch, and report."""
+        try:
+            return self._advance()
+        except TrialError as problem:
+            return self._result(failure=str(problem))
+        except OSError as problem:
+            if problem.errno in FULL:
+                return self._result(halt=f"{problem.strerror}: {self._folder}")
+            return self._result(failure=self._told(problem))
+        except Exception as problem:  # noqa: BLE001 (a trial's code is anybody's, and one trial must not end a study)
+            return self._result(failure=self._told(problem))
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+        """Nothing: the trial's own checkpoint is in its folder."""
+        del checkpoint_dir
+        return {}
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """Nothing: the trial's own checkpoint is in its folder."""
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self._plan, self._device = config["plan"], config["device"]
+        self._folder = Path(config["folder"])
+        self._lease = Lease(Path(config["lease"][0]), config["lease"][1])
+        self._trial: Any = None
+        self._reported = 0
+
+    def _advance(self) -> dict[str, Any]:
+        from gnap_search.training.trainer import Plan
+        from gnap_search.training.trial import Trial
+
+        notice = None
+        if self._trial is None:
+            plan = Plan.from_json(self._plan)
+            self._trial = Trial(plan, self._data, self._folder, self._device, self._lease.held)
+            notice = self._trial.notice
+        pause = time.monotonic() + SLICE
+        while not (self._trial.finished or self._lease.ending()):
+            self._trial.advance()
+            if time.monotonic() > pause:
+                break
+        return self._result(notice=notice)
+
+    def _result(self, **told: str | None) -> dict[str, Any]:
+        points = self._trial.points[self._reported :] if self._trial else []
+        self._reported += len(points)
+        finished = bool(self._trial and self._trial.finished)
+        ending = self._lease.ending() and not finished
+        stopped = finished or ending or told.get("failure") or told.get("halt")
+        return {
+            "points": [point.to_json() for point in points],
+            "notice": told.get("notice"),
+            "failure": told.get("failure"),
+            "halt": told.get("halt"),
+            "ending": ending,
+            "done": bool(stopped),
+        }
+
+    def _told(self, problem: Exception) -> str:
+        """One line; the whole story goes to the trial's folder, if that takes it."""
+        story = "".join(traceback.format_exception(problem))
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            (self._folder / "error.txt").write_text(story)
+        except OSError:
+            pass
+        first = (str(problem).splitlines() or [""])[0]
+        return f"{type(problem).__name__}: {first}"
