@@ -1,0 +1,115 @@
+"""Evaluation: what a model file is worth and what it costs, whoever wrote it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+import torch
+
+from gnap_search import catalog
+from gnap_search.contracts import Data, ExporterModule, Predict, Split
+from gnap_search.errors import UserError
+from gnap_search.export import _scoring
+from gnap_search.export._size import Size
+from gnap_search.structure.cost import Cost
+
+SplitName = Literal["train", "validation", "test"]
+WARM_UP, MOST_CALLS, MOST_SECONDS = 5, 200, 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """A model file on one split of a data set, and on this processor with one thread.
+
+    `accuracy` lies in [0, 1]. The latencies are those of one image at a time, median and 95th percentile;
+    `images_per_second` is reached with 64 at a time. Each includes the way from numpy and back.
+    """
+
+    path: Path
+    format: str
+    split: SplitName
+    images: int
+    accuracy: float
+    cost: Cost
+    size: Size
+    latency_median_seconds: float
+    latency_p95_seconds: float
+    images_per_second: float
+
+
+def evaluate(path: Path, data: Data, split: SplitName = "test") -> Evaluation:
+    """Score and time a model file of any known format; an ONNX file may come from anywhere.
+
+    It must take float32 images in [0, 1], N x C x H x W, of the data set's own size, and give a logit for
+    each of its classes.
+
+    Raises:
+        UserError: the file is missing, damaged, of no known format, or made for other data.
+    """
+    name = format_of(path)
+    exporter = cast(ExporterModule, catalog.implementation("export", name))
+    chosen: Split = getattr(data, split)
+    with _one_thread():
+        loaded = exporter.load(path, data.shape)
+        outputs = _scoring.logits(loaded.predict, chosen, len(data.classes))
+        single = _call_seconds(loaded.predict, chosen, 1)
+        batched = _call_seconds(loaded.predict, chosen, 64)
+    return Evaluation(
+        path=path,
+        format=name,
+        split=split,
+        images=len(chosen),
+        accuracy=_scoring.accuracy(outputs, chosen),
+        cost=loaded.cost,
+        size=Size.of(path),
+        latency_median_seconds=float(np.median(single)),
+        latency_p95_seconds=float(np.percentile(single, 95)),
+        images_per_second=64 / float(np.median(batched)),
+    )
+
+
+def format_of(path: Path) -> str:
+    """The format that a file's ending belongs to.
+
+    Raises:
+        UserError: there is no such file, or no format has this ending; the known endings are told.
+    """
+    endings = {}
+    for name in catalog.names("export"):
+        exporter = cast(ExporterModule, catalog.implementation("export", name))
+        endings[Path(exporter.FILENAME).suffix] = name
+    if path.suffix not in endings:
+        known = ", ".join(sorted(endings))
+        raise UserError(f"{path} has the ending {path.suffix!r}, which no model format has; known: {known}.")
+    if not path.is_file():
+        raise UserError(f"There is no model file {path}.")
+    return endings[path.suffix]
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _call_seconds(predict: Predict, split: Split, batch: int) -> list[float]:
+    """How long each of many calls takes, after a few that do not count."""
+    images = _scoring.as_input(np.resize(split.images, (batch, *split.images.shape[1:])))
+    for _ in range(WARM_UP):
+        predict(images)
+    seconds: list[float] = []
+    while len(seconds) < MOST_CALLS and sum(seconds) < MOST_SECONDS:
+        start = time.perf_counter()
+        predict(images)
+        seconds.append(time.perf_counter() - start)
+    return seconds

@@ -1,0 +1,132 @@
+"""What every export format must do: each file of the folder is visited."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gnap_search import catalog
+from gnap_search.contracts import Shape
+from gnap_search.errors import UserError
+from gnap_search.export import _scoring
+from gnap_search.structure import cost
+from gnap_search.structure.model import Blueprint, Classifier
+
+SHAPE = (3, 12, 10)
+WIDTHS = {"conv1": 3, "conv2": 4, "conv3": 5, "conv4": 6, "conv5": 7}
+
+
+def a_model(shape: Shape = SHAPE) -> Classifier:
+    """A plain CNN with zeros among its weights, used norms and biases that are not zero."""
+    torch.manual_seed(0)
+    model = Classifier(Blueprint("plain-cnn", shape, 10), WIDTHS, 0.2, 0.4)
+    with torch.no_grad():
+        model.train()(torch.rand(32, *shape))  # gives the running statistics values
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter[torch.rand_like(parameter) < 0.5] = 0.0
+            else:
+                parameter.normal_()
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def model() -> Classifier:
+    return a_model()
+
+
+@pytest.fixture(scope="module", params=catalog.names("export"))
+def exported(
+    request: pytest.FixtureRequest, model: Classifier, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    exporter = catalog.implementation("export", request.param)
+    path = tmp_path_factory.mktemp(request.param) / exporter.FILENAME
+    exporter.save(model, path, {"study": "a study"})
+    return request.param, path
+
+
+def test_every_format_is_found() -> None:
+    assert set(catalog.names("export")) >= {"onnx", "safetensors", "torch-export"}
+    assert importlib.util.find_spec("onnx") is not catalog.implementation("export", "onnx").__spec__
+
+
+@pytest.mark.parametrize("images", [1, 2, 7])
+def test_the_file_gives_the_networks_answers(
+    exported: tuple[str, Path], model: Classifier, images: int
+) -> None:
+    name, path = exported
+    pixels = np.random.default_rng(0).integers(0, 256, (images, *SHAPE), np.uint8)
+    inputs = _scoring.as_input(pixels)
+    outputs = catalog.implementation("export", name).load(path, SHAPE).predict(inputs)
+    with torch.no_grad():
+        live = model(torch.from_numpy(inputs)).numpy()
+    assert outputs.dtype == np.float32
+    np.testing.assert_allclose(outputs, live, atol=1e-5)
+
+
+def test_the_file_costs_what_the_network_costs(exported: tuple[str, Path], model: Classifier) -> None:
+    name, path = exported
+    assert catalog.implementation("export", name).load(path, SHAPE).cost == cost.count(model, SHAPE)
+
+
+def test_saving_leaves_the_model_as_it_was(tmp_path: Path, exported: tuple[str, Path]) -> None:
+    model, untouched = a_model(), a_model()
+    exporter = catalog.implementation("export", exported[0])
+    exporter.save(model, tmp_path / exporter.FILENAME, {})
+    assert not model.folded
+    same = zip(model.state_dict().values(), untouched.state_dict().values(), strict=True)
+    assert all(torch.equal(mine, theirs) for mine, theirs in same)
+
+
+def test_the_file_is_all_there_is(exported: tuple[str, Path]) -> None:
+    assert list(exported[1].parent.iterdir()) == [exported[1]]
+
+
+def test_exporting_is_silent(
+    tmp_path: Path, exported: tuple[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    exporter = catalog.implementation("export", exported[0])
+    exporter.save(a_model(), tmp_path / exporter.FILENAME, {})
+    exporter.load(tmp_path / exporter.FILENAME, SHAPE)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_file_tells_nothing_of_the_exporting_machine(exported: tuple[str, Path]) -> None:
+    content = exported[1].read_bytes()
+    assert str(catalog.PACKAGE.parent).encode() not in content
+    assert b"Traceback" not in content and b'File "' not in content
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "other", "cut", "garbled"])
+def test_a_damaged_file_is_one_sentence(
+    tmp_path: Path, exported: tuple[str, Path], damage: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    name, whole = exported
+    content = whole.read_bytes()
+    middle = len(content) // 2
+    contents = {
+        "empty": b"",
+        "other": b"This is no model at all.\n" * 20,
+        "cut": content[: len(content) * 2 // 3],
+        "garbled": content[: middle // 64]
+        + bytes(reversed(content[middle // 64 : middle]))
+        + content[middle:],
+    }
+    path = tmp_path / whole.name
+    if damage in contents:
+        path.write_bytes(contents[damage])
+    with pytest.raises(UserError, match=path.name) as problem:
+        catalog.implementation("export", name).load(path, SHAPE)
+    assert "\n" not in str(problem.value)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("shape", [(1, 12, 10), (3, 10, 12)])
+def test_other_images_are_refused(exported: tuple[str, Path], shape: Shape) -> None:
+    name, path = exported
+    with pytest.raises(UserError, match="3 x 12 x 10"):
+        catalog.implementation("export", name).load(path, shape)
