@@ -1,4 +1,4 @@
-"""Data sets: one file each, and whatever else `--dataset` takes: a folder of images, or a function of one's own."""
+"""Data sets: one file each, and what else `--dataset` takes: a folder of images or a function of one's own."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def load(
 ) -> Data:
     """The data set behind a name, a path to a folder of images, or `package.module:function`.
 
-    A known name wins over a folder of the same name in the current directory; `./mnist` means the folder. `root` is
-    where the known ones lie or are downloaded to, by default a cache folder of the user. `image_size` is the side
-    in pixels that a folder's images are resized to.
+    A known name wins over a folder of the same name in the current directory; `./mnist` means the folder.
+    `root` is where the known ones lie or are downloaded to, by default a cache folder of the user.
+    `image_size` is the side in pixels that a folder's images are resized to.
 
     Raises:
         UserError: the name is unknown, or the data are missing, damaged or unsuitable.
@@ -53,8 +53,8 @@ def _unknown(name: str, folder: Path) -> str:
     if PATH.match(name):
         return f"There is no folder {name}; a data set of images is a folder with a subfolder for each class."
     return (
-        f"Unknown data set {name!r}; {nearest(name, catalog.names('datasets'))} A folder of images is written as "
-        "a path (./photos), a function of your own as package.module:function."
+        f"Unknown data set {name!r}; {nearest(name, catalog.names('datasets'))} A folder of images is "
+        "written as a path (./photos), a function of your own as package.module:function."
     )
 
 

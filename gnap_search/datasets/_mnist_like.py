@@ -1,4 +1,4 @@
-"""Data sets in MNIST's format: two IDX files a split, as they are or gzipped, in `<class of torchvision>/raw`."""
+"""Data sets in MNIST's format: two IDX files a split, plain or gzipped, in `<class of torchvision>/raw`."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def _read_split(title: str, raw: Path, prefix: str, known: Mapping[str, str]) ->
     labels = _read(title, raw / f"{prefix}-labels-idx1-ubyte", 1, known)
     if len(images) != len(labels) or labels.max(initial=0) > 9 or images.shape[1:] != (28, 28):
         raise UserError(
-            f"{raw} is not {title}: {prefix} has {len(images)} images of {images.shape[1]}x{images.shape[2]} pixels "
-            f"and {len(labels)} labels up to {labels.max(initial=0)}; replace its files."
+            f"{raw} is not {title}: {prefix} has {len(images)} images of {images.shape[1]}x{images.shape[2]} "
+            f"pixels and {len(labels)} labels up to {labels.max(initial=0)}; replace its files."
         )
     return Split(images[:, None], labels.astype(np.int64))
 
@@ -79,8 +79,8 @@ def _read(title: str, path: Path, dimensions: int, known: Mapping[str, str]) -> 
 def parse(blob: bytes, dimensions: int) -> np.ndarray:
     """An IDX file's content, as an array of uint8 with so many dimensions.
 
-    The format, after LeCun: two zero bytes, the type (8: unsigned byte), the number of dimensions, the size of each
-    as a big-endian 32-bit number, and the values.
+    The format, after LeCun: two zero bytes, the type (8: unsigned byte), the number of dimensions, the size
+    of each as a big-endian 32-bit number, and the values.
 
     Raises:
         ValueError: it is something else, or shorter or longer than it says.

@@ -15,6 +15,8 @@ SEED = 1789  # of the splits alone: a study's seed must not change what its test
 NAMES = ("train", "validation", "test")
 SHARE = 0.15  # of the images, for validation and for test
 MOST_VALIDATION = 5_000  # images: it is scored after every epoch, and more would tell hardly more
+COLOUR = ("crop", "flip")  # a mirrored photograph is a photograph
+GREY = ("affine",)  # a mirrored character is none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,12 +31,13 @@ def complete(
     name: str,
     classes: Sequence[str],
     given: Mapping[str, Split],
-    augmentation: tuple[str, ...],
+    augmentation: tuple[str, ...] | None = None,
     shares: Shares = Shares(),
 ) -> Data:
-    """A data set from `train` and, where they exist, `validation` and `test`; missing ones are cut from `train`.
+    """A data set from `train` and, where given, `validation` and `test`; missing ones are cut from `train`.
 
-    The cut is stratified: every class has the same share in every split, and at least one image.
+    The cut is stratified: every class has the same share in every split, and at least one image. Without an
+    augmentation the usual one for colour or for grey images is taken.
 
     Raises:
         UserError: there is one class only, or a class has too few images.
@@ -56,7 +59,7 @@ def complete(
         train=splits["train"],
         validation=splits["validation"],
         test=splits["test"],
-        augmentation=augmentation,
+        augmentation=_usual_augmentation(splits["train"]) if augmentation is None else augmentation,
         digest=digest(splits[part] for part in NAMES),
     )
 
@@ -90,6 +93,10 @@ def held_out(labels: np.ndarray, count: int, random: np.random.Generator) -> np.
     return chosen
 
 
+def _usual_augmentation(split: Split) -> tuple[str, ...]:
+    return GREY if split.images.shape[1] == 1 else COLOUR
+
+
 def _cut(split: Split, count: int, random: np.random.Generator) -> tuple[Split, Split]:
     """What stays, and what is set aside; both keep the order of the images."""
     chosen = held_out(split.labels, count, random)
@@ -106,6 +113,6 @@ def _check_counts(name: str, classes: Sequence[str], splits: Mapping[str, Split]
         rarest = int(sizes.argmin())
         if sizes[rarest] < least:
             raise UserError(
-                f"Class {classes[rarest]!r} of {name} has {sizes[rarest]} images for {part}; at least {least} "
-                "are needed, one for each split that is made of them."
+                f"Class {classes[rarest]!r} of {name} has too few images for {part} ({sizes[rarest]}); at "
+                f"least {least} are needed, one for each split that is made of them."
             )

@@ -80,16 +80,16 @@ def is_intact(path: Path, md5: str) -> bool:
 def damaged(title: str, path: Path) -> UserError:
     """The sentence about a file that is not what it should be."""
     return UserError(
-        f"{path} is damaged or incomplete: it is not the file that {title} was published with; delete it to have "
-        "it downloaded again, or replace it."
+        f"{path} is damaged or incomplete: it is not the file that {title} was published with; delete it to "
+        "have it downloaded again, or replace it."
     )
 
 
 def _datasets() -> Any:
     """`torchvision.datasets`, also beside a torch that torchvision's compiled operators were not built for.
 
-    Without those operators the import stops at the missing schemas of two of them, so these are declared. No data
-    set uses them.
+    Without those operators the import stops at the missing schemas of two of them, so these are declared. No
+    data set uses them.
     """
     try:
         from torchvision import datasets

@@ -1,4 +1,4 @@
-"""CIFAR-10: 60,000 photographs of animals and vehicles in 10 classes, colour, 32x32 pixels (Krizhevsky, 2009)."""
+"""CIFAR-10: 60,000 photographs in 10 classes, colour, 32x32 pixels (Krizhevsky, 2009)."""
 
 from __future__ import annotations
 

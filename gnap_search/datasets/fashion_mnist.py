@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 pictures of clothes in 10 classes, grey, 28x28 pixels (Xiao, Rasul and Vollgraf, 2017)."""
+"""Fashion-MNIST: 70,000 pictures of clothes in 10 classes, grey, 28x28 pixels (Xiao and others, 2017)."""
 
 from __future__ import annotations
 

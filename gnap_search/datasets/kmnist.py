@@ -1,4 +1,4 @@
-"""KMNIST: 70,000 cursive Japanese characters in 10 classes, grey, 28x28 pixels (Clanuwat and others, 2018)."""
+"""KMNIST: 70,000 Japanese characters in 10 classes, grey, 28x28 pixels (Clanuwat and others, 2018)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,110 @@
+"""A folder of images: a subfolder for each class, all together or in `train`, `validation` and `test`.
+
+`val` and `valid` mean `validation`. What is missing is cut from `train`. Files count by their suffix, in
+nested folders too; hidden files and folders and files that are not images are passed over.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from gnap_search.contracts import Data, Split
+from gnap_search.datasets import _images, _splits
+from gnap_search.errors import UserError
+
+PARTS = {
+    "train": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+
+Listing = dict[str, list[Path]]
+"""Class -> its image files, both sorted."""
+
+
+def load(name: str, folder: Path, image_size: int | None = None) -> Data:
+    """The images below a folder, resized as `gnap_search.datasets._images.read` tells.
+
+    Raises:
+        UserError: there are no images, or one class only, or too few in a class; the splits have different
+            classes; a file is unreadable.
+    """
+    listings = {part: _list(place) for part, place in _parts(folder).items()}
+    classes = list(listings["train"])
+    _check(folder, listings)
+    files = {
+        part: [path for paths in listing.values() for path in paths] for part, listing in listings.items()
+    }
+    pixels = _images.read([path for paths in files.values() for path in paths], image_size)
+    given, start = {}, 0
+    for part, listing in listings.items():
+        labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in listing.values()])
+        given[part] = Split(pixels[start : start + len(labels)], labels)
+        start += len(labels)
+    return _splits.complete(name, classes, given)
+
+
+def _parts(folder: Path) -> dict[str, Path]:
+    """Split -> folder; `train` alone where the classes lie in the folder itself."""
+    named: dict[str, Path] = {}
+    subfolders = _subfolders(folder)
+    for place in subfolders:
+        part = PARTS.get(place.name)
+        if part in named:
+            raise UserError(f"{folder} has both {named[part].name} and {place.name}; keep one of them.")
+        if part is not None:
+            named[part] = place
+    if "train" in named:
+        return named
+    if named and len(named) == len(subfolders):
+        raise UserError(f"{folder} has {' and '.join(sorted(named))} but no train folder; add one.")
+    return {"train": folder}
+
+
+def _list(folder: Path) -> Listing:
+    """The classes of a folder and their images."""
+    return {place.name: _files(place) for place in _subfolders(folder)}
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        return sorted(place for place in folder.iterdir() if place.is_dir() and not _hidden(place.name))
+    except OSError as problem:
+        raise UserError(f"Cannot read {folder}: {problem.strerror}.") from None
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every image below a folder, however deep."""
+    found = []
+    for place, below, names in os.walk(folder, followlinks=True):
+        below[:] = [name for name in below if not _hidden(name)]
+        images = (name for name in names if Path(name).suffix.lower() in _images.SUFFIXES)
+        found += [Path(place, name) for name in images if not _hidden(name)]
+    return sorted(found)
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".")
+
+
+def _check(folder: Path, listings: Mapping[str, Listing]) -> None:
+    if not any(paths for listing in listings.values() for paths in listing.values()):
+        raise UserError(
+            f"There are no images in subfolders of {folder}; it needs one subfolder of images "
+            f"({', '.join(sorted(_images.SUFFIXES))}) for each class."
+        )
+    classes = listings["train"].keys()
+    for part, listing in listings.items():
+        if difference := sorted(listing.keys() ^ classes):
+            place = part if difference[0] in listing else "train"
+            raise UserError(
+                f"{folder}: class {difference[0]!r} is in {place} alone; splits must have the same classes."
+            )
+        if empty := [name for name, paths in listing.items() if not paths]:
+            raise UserError(f"{folder}: class {empty[0]!r} of {part} has no images; add some or remove it.")
