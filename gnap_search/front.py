@@ -57,6 +57,14 @@ def dominates(one: Point, other: Point) -> bool:
     )
 
 
+def _gives_way(standing: Point, newcomer: Point) -> bool:
+    """Whether a point that is no larger leaves its place; of two equal ones the later trial's or epoch's does."""
+    if standing.validation_accuracy != newcomer.validation_accuracy:
+        return standing.validation_accuracy < newcomer.validation_accuracy
+    same_size = standing.parameters == newcomer.parameters
+    return same_size and (newcomer.trial, newcomer.epoch) < (standing.trial, standing.epoch)
+
+
 class Front:
     """The non-dominated points that meet a budget, from the smallest to the largest."""
 
@@ -76,7 +84,7 @@ class Front:
         if not self.budget.admits(point):
             return False, []
         place = bisect.bisect_right(self._points, point.parameters, key=lambda other: other.parameters)
-        if place and self._points[place - 1].validation_accuracy >= point.validation_accuracy:
+        if place and not _gives_way(self._points[place - 1], point):
             return False, []
         start = place
         if place and self._points[place - 1].parameters == point.parameters:

@@ -1,0 +1,1 @@
+"""The search: Optuna proposes, Ray Tune spreads, a run folder remembers."""

@@ -1,4 +1,4 @@
-"""Cluster: Ray, started in silence and left without a trace; the only processes that a study runs besides its driver."""
+"""Cluster: Ray, started in silence and left without a trace."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _start(launch: spec.Launch, resources: Resources, scratch: Path) -> None:
 def _available() -> Resources:
     import ray
 
-    total = ray.cluster_resources()
+    total = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray is annotated in part
     return Resources(total.get("CPU", 0), total.get("GPU", 0))
 
 

@@ -22,7 +22,7 @@ POINTS = 64  # of the sequence, a power of two above MOST: enough to find as man
 
 
 def proposals(study: spec.Study) -> int:
-    """How many of a study's proposals are spread out: a third, where the sampler learns from earlier trials."""
+    """How many proposals are spread out: a third, where the sampler learns from earlier trials."""
     if study.sampler not in ("tpe", "gp"):
         return 0
     return min(max(round(study.trials / 3), LEAST), MOST, study.trials)

@@ -18,7 +18,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def handled(gently: Callable[[], None]) -> Iterator[threading.Event]:
     """Call `gently` at the first signal to stop, leave the process at the second; whether there was one.
 
-    Ray's own processes block SIGINT and go when their driver does. Outside of the main thread nothing is done.
+    Ray's own processes block SIGINT, and go when their driver does. It does nothing in other threads.
     """
     if threading.current_thread() is not threading.main_thread():
         yield threading.Event()

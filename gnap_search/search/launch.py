@@ -7,18 +7,17 @@ import functools
 import secrets
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gnap_search import spec
+from gnap_search import datasets, spec
 from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.front import Front
 from gnap_search.runs import Run
-from gnap_search.search import cluster, interruption, resources, storage
+from gnap_search.search import cluster, interruption, resources
 from gnap_search.search import study as studies
 from gnap_search.search.ledger import Ask, Ledger
 from gnap_search.search.lock import Lease
@@ -41,22 +40,12 @@ class Summary:
     interrupted: bool
 
 
-Load = Callable[[spec.Study, spec.Launch], Data]
-
-
 def run(
-    study: spec.Study,
-    folder: Path,
-    launch: spec.Launch,
-    listener: Listener,
-    load: Load,
-    *,
-    extend: bool = False,
+    study: spec.Study, folder: Path, launch: spec.Launch, listener: Listener, *, extend: bool = False
 ) -> Summary:
     """Create the study in `folder`, or go on with it, until every trial is settled or Ctrl-C is pressed.
 
-    `load` gives the data; with `extend`, the folder's study may have fewer trials than this one. Nothing is written
-    when anything is refused.
+    With `extend`, the study in the folder may have fewer trials. Nothing is written when anything is refused.
 
     Raises:
         UserError: something is wrong with what was asked, or with where it should run; or every trial failed.
@@ -67,9 +56,14 @@ def run(
     studies.refuse_conflicts(study, folder, extend=extend)
     if launch.address is None:
         resources.refuse_too_few(machine, trial, "this machine")
-    data = load(study, launch)
+    data = datasets.load(
+        study.dataset, launch.data_root, image_size=study.image_size, download=launch.download
+    )
     _refuse_settings(study)
-    with cluster.silence(verbose=launch.verbose), studies.opened(study, folder, launch, data.digest) as ledger:
+    with (
+        cluster.silence(verbose=launch.verbose),
+        studies.opened(study, folder, launch, data.digest) as ledger,
+    ):
         drive = _Drive(study, folder, launch, listener, data, ledger)
         interrupted = drive.to_the_end(machine, trial)
         if not interrupted:
@@ -122,7 +116,7 @@ class _Drive:
         last = self.standing.last(ask.number)
         if last is None or last.epoch < self._study.epochs:
             return False
-        self._listener.trial_ended(ask.number, self._ledger.complete(ask.number, last))
+        self._ledger.complete(ask.number, last)
         return True
 
     def _tune(self, adopted: list[Ask], workers: int, trial: Resources) -> bool:
@@ -150,11 +144,11 @@ class _Drive:
                 reuse_actors=True,
                 max_failures=DEATHS - 1,
                 raise_on_failed_trial=False,
-                trial_dirname_creator=lambda trial: trial.trial_id,
+                trial_dirname_creator=lambda one: one.trial_id,
                 verbose=0,
             )
         if proposals.halt:
-            raise UserError(f"{proposals.halt}; mend that, and go on with `gnap-search resume {self._run.name}`.")
+            raise UserError(f"{proposals.halt}; mend that, then `gnap-search resume {self._run.name}`.")
         return interrupted.is_set()
 
     def _configuration(self, ask: Ask, trial: Resources) -> dict[str, Any]:

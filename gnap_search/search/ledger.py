@@ -2,8 +2,8 @@
 
 Optuna's states are used as follows. RUNNING: asked, and to be answered, by this driver or by the next one.
 COMPLETE: trained to its last epoch; the values are those of its last point. FAIL: it has a user attribute,
-`reason` where training failed, or `discarded` where it was never trained (asked twice the same, or its driver died before
-it knew all of its settings). A failed trial is asked once more, as a new trial with the attribute `retry_of`.
+`reason` where training failed, or `discarded` where it was never trained (asked twice the same, or its driver
+died in the middle of asking). A failed trial is asked once more, as a new trial with the attribute `retry_of`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Ledger:
     def adopt(self) -> list[Ask]:
         """The trials that an earlier driver left unanswered, to go on with under their own numbers.
 
-        Those that it did not even finish asking are discarded, and retries that it did not come to are queued.
+        Those that it did not finish asking are discarded, and retries that it did not come to are queued.
         """
         adopted = []
         for trial in self._trials(TrialState.RUNNING):
@@ -84,7 +84,7 @@ class Ledger:
         raise AssertionError("the last draw is always taken")
 
     def complete(self, number: int, point: Point) -> str | None:
-        """Answer a trial with its last point; a reason where that is not a number, and the trial has failed."""
+        """Answer a trial with its last point; one that is not a number fails it, and gives the reason."""
         values = [point.validation_accuracy, math.log10(max(point.parameters, 1))]
         if not all(map(math.isfinite, values)):
             reason = f"its last accuracy is {point.validation_accuracy}"

@@ -62,7 +62,7 @@ def refuse_if_driven(folder: Path) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Lease:
-    """What tells a driver's workers from those of an earlier driver, and tells them when to come to an end."""
+    """What tells a driver's workers from those of an earlier one, and tells them when to come to an end."""
 
     path: Path
     token: str

@@ -1,4 +1,4 @@
-"""Proposals: the ledger as a searcher of Ray Tune. Its own asks and answers are Optuna's; nothing is kept here."""
+"""Proposals: the ledger as a searcher of Ray Tune; whatever must last is kept by the ledger."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gnap_search.search.standing import Standing
 DEATHS = 3  # of a trial's worker process, after which the trial has failed
 
 
-class Proposals(Searcher):  # type: ignore[misc]  # Ray is not annotated
+class Proposals(Searcher):
     """Hands trials out, those of an earlier driver first, and answers them.
 
     Attributes:
@@ -47,15 +47,16 @@ class Proposals(Searcher):  # type: ignore[misc]  # Ray is not annotated
         """Hand out no more."""
         self._ended = True
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    # Ray's annotation leaves out the word that its documentation asks for.
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
         """A trial's configuration; None for not now, because a running trial may yet fail and be retried."""
         if self._ended:
-            return str(Searcher.FINISHED)
+            return Searcher.FINISHED
         if len(self._running) >= self._workers:
             return None
         ask = self._adopted.pop(0) if self._adopted else self._ledger.ask()
         if ask is None:
-            return None if self._running else str(Searcher.FINISHED)
+            return None if self._running else Searcher.FINISHED
         self._running[trial_id] = ask.number
         return self._configure(ask)
 
@@ -64,14 +65,19 @@ class Proposals(Searcher):  # type: ignore[misc]  # Ray is not annotated
         self._take_in(self._running[trial_id], result)
 
     def on_trial_complete(
-        self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False  # noqa: FBT001, FBT002
+        self,
+        trial_id: str,
+        result: Mapping[str, Any] | None = None,
+        error: bool = False,  # noqa: FBT001, FBT002
     ) -> None:
         """A trial has come to its end, of whichever kind."""
         number = self._running.pop(trial_id)
         if result:
             self._take_in(number, result)
-        if error or not result:
+        if error:
             self._fail(number, f"its worker process died {DEATHS} times (killed, or out of memory)")
+        elif not result:
+            return  # Ray is being stopped; the next driver adopts the trial
         elif result["halt"]:
             self.halt = str(result["halt"])
             self.end()

@@ -1,4 +1,4 @@
-"""Resources: how many processors and GPUs there are, what a trial takes of them, and how many trials run at once."""
+"""Resources: processors and GPUs, what there is and what a trial takes; so how many trials run at once."""
 
 from __future__ import annotations
 
@@ -47,10 +47,13 @@ def refuse_too_few(available: Resources, trial: Resources, where: str) -> None:
     Raises:
         UserError: it does not.
     """
-    if trial.cpus > available.cpus:
-        raise UserError(f"--cpus-per-trial {trial.cpus:g} is more than the {available.cpus:g} of {where}; ask for fewer.")
-    if trial.gpus > available.gpus:
-        raise UserError(f"--gpus-per-trial {trial.gpus:g} is more than the {available.gpus:g} of {where}; ask for fewer.")
+    wishes = {
+        "--cpus-per-trial": (trial.cpus, available.cpus, "processors"),
+        "--gpus-per-trial": (trial.gpus, available.gpus, "GPUs"),
+    }
+    for flag, (wanted, present, what) in wishes.items():
+        if wanted > present:
+            raise UserError(f"{flag} {wanted:g} is too much: {where} has {present:g} {what}.")
 
 
 def of_this_machine(*, with_gpus: bool) -> Resources:

@@ -1,4 +1,4 @@
-"""Standing: what a driver knows of its study's points, the front they make, and the files that are worth keeping."""
+"""Standing: a study's points as its driver knows them, their front, and the files that are worth keeping."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Standing:
                 self._listener.epoch_ended(point, self.front)
 
     def clear_away(self, settled: Iterable[int]) -> None:
-        """Delete what an earlier driver did not come to: networks off the front, checkpoints of settled trials."""
+        """Delete what an earlier driver left: networks off the front, and checkpoints of settled trials."""
         kept = {self._run.model(point) for point in self.front.points}
         settled = set(settled)
         for trial, points in self._points.items():

@@ -53,9 +53,7 @@ def study(storage: RDBStorage, name: str) -> optuna.Study:
     Raises:
         UserError: there is one that pursues something else.
     """
-    trials = optuna.create_study(
-        storage=storage, study_name=name, directions=DIRECTIONS, load_if_exists=True
-    )
+    trials = optuna.create_study(storage=storage, study_name=name, directions=DIRECTIONS, load_if_exists=True)
     if trials.directions != DIRECTIONS:
         raise UserError(f"The storage holds a study {name!r} with other objectives; take another --study.")
     if trials.metric_names != METRICS:

@@ -1,4 +1,4 @@
-"""Study: the durable state in a run folder, opened by one driver at a time and only where nothing speaks against it."""
+"""Study: the durable state in a run folder, opened by one driver at a time if nothing speaks against it."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def refuse_conflicts(study: spec.Study, folder: Path, *, extend: bool) -> None:
         return
     name = folder.name
     if list(differences) == ["trials"] and extend:
-        raise UserError(f"Study {name!r} has {kept.trials} trials already; ask for more, not for {study.trials}.")
+        raise UserError(f"Study {name!r} has {kept.trials} trials already, and {study.trials} are fewer.")
     if list(differences) == ["trials"] and study.trials > kept.trials:
         way = f"extend it with `gnap-search resume {name} --trials +{study.trials - kept.trials}`"
     else:
         way = "ask the same again, or give the new study another name with --study"
-    told = ", ".join(f"{key} {_shown(mine)}, not {_shown(theirs)}" for key, (mine, theirs) in differences.items())
-    raise UserError(f"Study {name!r} exists and has {told}; {way}.")
+    told = [f"{key} {_shown(mine)}, not {_shown(theirs)}" for key, (mine, theirs) in differences.items()]
+    raise UserError(f"Study {name!r} exists and has {', '.join(told)}; {way}.")
 
 
 @contextlib.contextmanager
@@ -66,7 +66,7 @@ def opened(study: spec.Study, folder: Path, launch: spec.Launch, digest: str) ->
     if launch.storage:
         _refuse_other_trials(folder, storage.connect(folder, launch.storage), expected=exists)
     elif exists and not (folder / "study.db").is_file():
-        raise UserError(f"Study {folder.name!r} has lost its study.db; give it back, or take another --study.")
+        raise UserError(f"Study {folder.name!r} has lost its study.db; restore it, or take another --study.")
     with storage.told_in_a_sentence(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with DriverLock(folder):

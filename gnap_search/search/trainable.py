@@ -1,8 +1,8 @@
 """Trainable: a trial as a class trainable of Ray Tune.
 
-What survives is the trial's own folder; to Ray a trial has no state, so that a worker that dies is simply started
-again and goes on from the trial's checkpoint. Whatever goes wrong in a trial is a result, with a reason, and no exception:
-Ray restarts those whose process died, and those alone.
+What survives is the trial's own folder. To Ray a trial has no state, so that a worker that dies is simply
+started again, and goes on from the trial's checkpoint. Whatever goes wrong in a trial is a result with a reason
+and no exception: Ray restarts those whose process died, and those alone.
 """
 
 from __future__ import annotations
@@ -23,16 +23,18 @@ SLICE = 1.0  # seconds of training between two reports; each report costs Ray ab
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Trainable(tune.Trainable):  # type: ignore[misc]  # Ray is not annotated
+class Trainable(tune.Trainable):
     """Trains one trial after another in one process.
 
     Its configuration: `plan` (JSON), `folder` of the trial, `lease` (path and token), `threads`, `device`.
 
-    A result has `points` (all that its driver may not have seen, oldest first), `notice`, `failure` (why the trial failed),
-    `halt` (why the whole study cannot go on), `ending` (whether it stopped early on request) and Ray's `done`.
+    A result has `points` (all that its driver may not have seen, oldest first), `notice`, `failure` (why the
+    trial failed), `halt` (why the whole study cannot go on), `ending` (whether it stopped early on request) and
+    Ray's own `done`.
     """
 
-    def setup(self, config: dict[str, Any], data: Data) -> None:
+    # `tune.with_parameters` gives the data, and Ray's annotation does not know of it.
+    def setup(self, config: dict[str, Any], data: Data) -> None:  # type: ignore[override]
         """Called once a process."""
         import torch
 
