@@ -19,7 +19,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 
 from gnap_search import catalog
 from gnap_search.contracts import Data, ExporterModule, Predict
@@ -96,9 +95,8 @@ def _draft_of(directory: Path) -> Iterator[Path]:
             yield Path(draft)
             for path in sorted(Path(draft).iterdir()):
                 os.replace(path, directory / path.name)
-    except (OSError, SafetensorError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
-        raise UserError(f"Cannot write the export to {directory}: {reason}.") from None
+    except OSError as problem:
+        raise UserError(f"Cannot write the export to {directory}: {problem.strerror}.") from None
     finally:
         if new and directory.is_dir() and not any(directory.iterdir()):
             directory.rmdir()

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialised
 from torch import Tensor, nn
 
 from gnap_search import catalog
@@ -86,7 +86,7 @@ def save(model: Classifier, path: Path, notes: Mapping[str, Any]) -> None:
     }
     draft = path.with_suffix(".draft")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, draft, metadata={"gnap_search": json.dumps(header)})
+    draft.write_bytes(serialised(tensors, metadata={"gnap_search": json.dumps(header)}))
     os.replace(draft, path)
 
 

@@ -1,0 +1,110 @@
+"""Evaluation of files that others wrote, and of files that are no models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from gnap_search.contracts import Data, Split
+from gnap_search.errors import UserError
+from gnap_search.export import evaluate
+
+IMAGE = (3, 6, 6)
+
+
+@pytest.fixture(scope="module")
+def data() -> Data:
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (101, *IMAGE), np.uint8)
+    split = Split(images, images.reshape(101, 4, -1).mean(2).argmax(1))
+    return Data("quarters", ("a", "b", "c", "d"), split, split, split, (), "none")
+
+
+def foreign(path: Path, batch: int | str = "N", image: Sequence[int | str] = IMAGE, classes: int = 4) -> Path:
+    """A convolution, a batch norm and a fully connected layer, as another exporter might write them."""
+    generator = np.random.default_rng(1)
+    values = {
+        "conv": generator.normal(size=(2, 3, 3, 3)),
+        "gain": np.ones(2),
+        "shift": np.zeros(2),
+        "mean": np.zeros(2),
+        "variance": np.ones(2),
+        "dense": generator.normal(size=(2 * 4 * 4, classes)),
+    }
+    values["conv"][0, 0] = 0.0
+    nodes = [
+        helper.make_node("Conv", ["pixels", "conv"], ["maps"]),
+        helper.make_node("BatchNormalization", ["maps", "gain", "shift", "mean", "variance"], ["normed"]),
+        helper.make_node("Flatten", ["normed"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "dense"], ["scores"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "foreign",
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, [batch, *image])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [batch, classes])],
+        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in values.items()],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return path
+
+
+@pytest.mark.parametrize("batch", ["N", 1, 7])
+def test_a_foreign_file_is_counted_and_scored(tmp_path: Path, data: Data, batch: int | str) -> None:
+    evaluation = evaluate(foreign(tmp_path / "theirs.onnx", batch), data)
+    assert evaluation.cost.weights == (2 * 3 * 9 - 9) + 2 * 16 * 4
+    assert evaluation.cost.parameters == evaluation.cost.weights + 2 + 2
+    assert evaluation.cost.total == 2 * 3 * 9 + 4 + 2 * 16 * 4
+    assert evaluation.cost.macs == 2 * 3 * 9 * 16 + 2 * 16 * 4
+    assert evaluation.cost.live_macs == (2 * 3 * 9 - 9) * 16 + 2 * 16 * 4
+    assert 0 <= evaluation.accuracy <= 1
+
+
+def test_the_batch_that_a_file_is_made_for_changes_nothing(tmp_path: Path, data: Data) -> None:
+    free = evaluate(foreign(tmp_path / "free.onnx"), data)
+    fixed = evaluate(foreign(tmp_path / "fixed.onnx", 7), data)
+    assert (free.accuracy, free.cost) == (fixed.accuracy, fixed.cost)
+
+
+def test_images_of_any_size_are_taken_at_the_data_sets(tmp_path: Path, data: Data) -> None:
+    evaluation = evaluate(foreign(tmp_path / "any.onnx", image=("C", "H", "W")), data)
+    assert evaluation.cost.macs == 2 * 3 * 9 * 16 + 2 * 16 * 4
+
+
+def test_each_split_can_be_scored(tmp_path: Path, data: Data) -> None:
+    path = foreign(tmp_path / "model.onnx")
+    assert evaluate(path, data, "validation").split == "validation"
+
+
+def sentence(path: Path, data: Data) -> str:
+    with pytest.raises(UserError) as problem:
+        evaluate(path, data)
+    assert "\n" not in str(problem.value)
+    return str(problem.value)
+
+
+def test_other_images_and_classes_are_told(tmp_path: Path, data: Data) -> None:
+    assert "1 x 6 x 6" in sentence(foreign(tmp_path / "grey.onnx", image=(1, 6, 6)), data)
+    assert "10 values" in sentence(foreign(tmp_path / "ten.onnx", classes=10), data)
+
+
+def test_a_second_input_is_refused(tmp_path: Path, data: Data) -> None:
+    path = foreign(tmp_path / "two.onnx")
+    model = onnx.load(path)
+    model.graph.input.append(helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1]))
+    onnx.save(model, path)
+    assert "mask" in sentence(path, data)
+
+
+def test_an_unknown_ending_tells_the_known_ones(tmp_path: Path, data: Data) -> None:
+    assert ".onnx, .pt2, .safetensors" in sentence(tmp_path / "model.pth", data)
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".pt2", ".safetensors"])
+def test_a_missing_file_is_told(tmp_path: Path, data: Data, suffix: str) -> None:
+    assert "There is no model file" in sentence(tmp_path / f"model{suffix}", data)
