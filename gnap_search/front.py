@@ -58,7 +58,7 @@ def dominates(one: Point, other: Point) -> bool:
 
 
 def _gives_way(standing: Point, newcomer: Point) -> bool:
-    """Whether a point that is no larger leaves its place; of two equal ones the later trial's or epoch's does."""
+    """Whether a point that is no larger leaves its place; of two equal ones the later trial or epoch does."""
     if standing.validation_accuracy != newcomer.validation_accuracy:
         return standing.validation_accuracy < newcomer.validation_accuracy
     same_size = standing.parameters == newcomer.parameters

@@ -7,12 +7,13 @@ import functools
 import secrets
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gnap_search import datasets, spec
+from gnap_search import spec
 from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.front import Front
@@ -40,12 +41,22 @@ class Summary:
     interrupted: bool
 
 
+Load = Callable[[spec.Study, spec.Launch], Data]
+
+
 def run(
-    study: spec.Study, folder: Path, launch: spec.Launch, listener: Listener, *, extend: bool = False
+    study: spec.Study,
+    folder: Path,
+    launch: spec.Launch,
+    listener: Listener,
+    load: Load,
+    *,
+    extend: bool = False,
 ) -> Summary:
     """Create the study in `folder`, or go on with it, until every trial is settled or Ctrl-C is pressed.
 
-    With `extend`, the study in the folder may have fewer trials. Nothing is written when anything is refused.
+    `load` gives the data. With `extend`, the study in the folder may have fewer trials than this one. Nothing is
+    written when anything is refused.
 
     Raises:
         UserError: something is wrong with what was asked, or with where it should run; or every trial failed.
@@ -56,9 +67,7 @@ def run(
     studies.refuse_conflicts(study, folder, extend=extend)
     if launch.address is None:
         resources.refuse_too_few(machine, trial, "this machine")
-    data = datasets.load(
-        study.dataset, launch.data_root, image_size=study.image_size, download=launch.download
-    )
+    data = load(study, launch)
     _refuse_settings(study)
     with (
         cluster.silence(verbose=launch.verbose),

@@ -3,7 +3,7 @@
 Optuna's states are used as follows. RUNNING: asked, and to be answered, by this driver or by the next one.
 COMPLETE: trained to its last epoch; the values are those of its last point. FAIL: it has a user attribute,
 `reason` where training failed, or `discarded` where it was never trained (asked twice the same, or its driver
-died in the middle of asking). A failed trial is asked once more, as a new trial with the attribute `retry_of`.
+died while asking). A failed trial is asked once more, as a new trial with the attribute `retry_of`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Trainable: a trial as a class trainable of Ray Tune.
 
 What survives is the trial's own folder. To Ray a trial has no state, so that a worker that dies is simply
-started again, and goes on from the trial's checkpoint. Whatever goes wrong in a trial is a result with a reason
-and no exception: Ray restarts those whose process died, and those alone.
+started again, and goes on from the trial's checkpoint. Whatever goes wrong in a trial is a result with a
+reason and no exception: Ray restarts those whose process died, and those alone.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Trainable(tune.Trainable):
     Its configuration: `plan` (JSON), `folder` of the trial, `lease` (path and token), `threads`, `device`.
 
     A result has `points` (all that its driver may not have seen, oldest first), `notice`, `failure` (why the
-    trial failed), `halt` (why the whole study cannot go on), `ending` (whether it stopped early on request) and
-    Ray's own `done`.
+    trial failed), `halt` (why the whole study cannot go on), `ending` (whether it stopped early on request)
+    and Ray's own `done`.
     """
 
     # `tune.with_parameters` gives the data, and Ray's annotation does not know of it.
