@@ -1,0 +1,43 @@
+"""Style, format, types and layers: what the tools say of the whole project."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOOLS = Path(sys.executable).parent
+
+
+def passes(*command: str | Path) -> None:
+    """Run a tool in the project's root; what it complains of is what the test fails with."""
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout[-8000:] + ended.stderr[-2000:]
+
+
+def test_style() -> None:
+    passes(TOOLS / "ruff", "check", "--no-cache")
+
+
+def test_format() -> None:
+    passes(TOOLS / "ruff", "format", "--check", "--no-cache")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_types() -> None:
+    passes(TOOLS / "mypy")
+
+
+@pytest.mark.slow
+def test_layers() -> None:
+    passes(TOOLS / "lint-imports", "--no-cache")
+
+
+@pytest.mark.parametrize("library", ["torch", "ray", "optuna", "sklearn", "torchvision"])
+def test_reading_a_run_imports_nothing_heavy(library: str) -> None:
+    script = f"import sys, gnap_search, gnap_search.verbs; assert {library!r} not in sys.modules"
+    passes(sys.executable, "-c", script)
