@@ -1,7 +1,8 @@
 """Cost: the one counting rule, for every method, network and file.
 
-A weight counts when it is not zero. A bias or a norm's affine value counts with its channel, whatever its value:
-what has no live channel has been removed before anything is counted. Gates, latents and masks never count.
+A weight counts when it is not zero. A bias or a norm's affine value counts with its channel, whatever its
+value: what has no live channel has been removed before anything is counted. Gates, latents and masks never
+count.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ LINEAR = (nn.Conv2d, nn.Linear)
 class Cost:
     """What a network costs to keep and to run.
 
-    `weights` are the non-zero weights of convolutions and fully connected layers; `parameters` adds every bias
-    and norm affine value. `macs` are the multiply-accumulates for one image of the network as it stands, zero
-    weights included; `live_macs` counts each non-zero weight once for every output position. `total` is the
-    number of trainable values that are kept, zeros included.
+    `weights` are the non-zero weights of convolutions and fully connected layers; `parameters` adds every
+    bias and norm affine value. `macs` are the multiply-accumulates for one image of the network as it stands,
+    zero weights included; `live_macs` counts each non-zero weight once for every output position. `total` is
+    the number of trainable values that are kept, zeros included.
     """
 
     parameters: int
@@ -38,8 +39,8 @@ class Cost:
 def count(network: nn.Module, shape: Shape) -> Cost:
     """The cost of a plain network: without parametrizations, and with its dead channels removed.
 
-    One blank image of `shape` is sent through it, so that only layers that run are counted; the network is left
-    as it was found. Folding changes nothing here but a norm's gain, which it merges into the weights.
+    One blank image of `shape` is sent through it, so that only layers that run are counted; the network is
+    left as it was found. Folding changes nothing here but a norm's gain, which it merges into the weights.
     """
     weights = parameters = macs = live_macs = 0
     for layer, positions in _positions(network, shape).items():
