@@ -1,4 +1,4 @@
-"""Data sets: one file each, and what else `--dataset` takes: a folder of images or a function of one's own."""
+"""Data sets: one file each, and what else `--dataset` takes: a folder of images or one's own function."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def load(
 
         return _of_size(_function.load(name), image_size)
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if name and folder.is_dir():
         from gnap_search.datasets import _folder
 
         return _folder.load(name, folder, image_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +19,7 @@ SUFFIXES = frozenset(
 SIDES = range(8, 65)  # pixels: images of one common size in this range keep it
 DEFAULT_SIDE = 32  # pixels, for all others
 BATCH = 64  # files a thread reads at a time, so that small ones are not lost in overhead
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, TypeError, Image.DecompressionBombError)
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 
 def read(paths: Sequence[Path], image_size: int | None = None) -> np.ndarray:
@@ -36,7 +37,7 @@ def read(paths: Sequence[Path], image_size: int | None = None) -> np.ndarray:
     width, height = (image_size, image_size) if image_size else _common_size(paths)
     pixels = np.empty((len(paths), 3, height, width), np.uint8)
     starts = range(0, len(paths), BATCH)
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in pool.map(functools.partial(_fill, pixels, paths), starts):
             pass
     if np.array_equal(pixels[:, 0], pixels[:, 1]) and np.array_equal(pixels[:, 0], pixels[:, 2]):
@@ -90,7 +91,9 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         return Image.fromarray((np.asarray(image) // 257).clip(0, 255).astype(np.uint8))
     if image.mode == "F":
         raise ValueError("its pixels are floating-point numbers of unknown range")
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+    if image.mode in ("L", "RGB"):
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
 
 
 def _unreadable(path: Path, problem: BaseException) -> UserError:
