@@ -18,8 +18,8 @@ from gnap_search.errors import UserError
 class Flag:
     """How a keyword is written on the command line.
 
-    `spelling` is for a flag whose name is not the keyword's. `read` turns a flag's text, or the list of texts of a
-    flag that may be repeated, into the keyword's type.
+    `spelling` is for a flag whose name is not the keyword's. `read` turns a flag's text, or the list of texts
+    of a flag that may be repeated, into the keyword's type.
     """
 
     about: str
@@ -57,25 +57,50 @@ def _assignments(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def _parameter(text: str) -> Any:
-    low, dots, high = (literal(part) if part != ".." else part for part in text.partition(".."))
+    first, dots, last = text.partition("..")
     if dots:
+        low, high = literal(first), literal(last)
         # Ends a factor of ten apart mean orders of magnitude; a file can say `log` itself.
         numbers = isinstance(low, int | float) and isinstance(high, int | float)
-        return {"low": low, "high": high, "log": numbers and low > 0 and high >= 10 * low}
+        return {"low": low, "high": high, "log": numbers and 0 < 10 * float(low) <= float(high)}
     choices = [literal(choice.strip()) for choice in text.split(",")]
     return choices if len(choices) > 1 else choices[0]
 
 
-class Asked(TypedDict, total=False):
+DatasetFlag = Annotated[str, Flag("A data set's name, a folder of images, or package.module:function.")]
+MethodFlag = Annotated[str, Flag("How networks grow and prune themselves.")]
+NetworkFlag = Annotated[str, Flag("The architecture.")]
+ImageSizeFlag = Annotated[int, Flag("Height and width to which a folder's images are resized.")]
+AugmentationFlag = Annotated[
+    Sequence[str], Flag("Batch transforms, separated by commas, or none.", read=_comma_list)
+]
+
+
+class Located(TypedDict, total=False):
+    """Where data lie."""
+
+    data_root: Annotated[Path, Flag("The folder of the data sets; by default a cache of yours.")]
+    download: Annotated[bool, Flag("Whether missing data may be fetched.", "--download/--no-download")]
+
+
+class Limited(TypedDict, total=False):
+    """Limits on points of a front."""
+
+    max_params: Annotated[int, Flag("At most so many parameters.")]
+    max_macs: Annotated[int, Flag("At most so many multiply-accumulates an image.")]
+    min_accuracy: Annotated[float, Flag("At least this validation accuracy, from 0 to 1.")]
+
+
+class Asked(Limited, total=False):
     """What decides a study's results; whatever is left out comes from the study file that it starts from."""
 
     base: Annotated[
         str,
         Flag("A study file to start from, by name or path; else the one named after the data set.", "--from"),
     ]
-    dataset: Annotated[str, Flag("A data set's name, a folder of images, or package.module:function.")]
-    method: Annotated[str, Flag("How networks grow and prune themselves.")]
-    network: Annotated[str, Flag("The architecture.")]
+    dataset: DatasetFlag
+    method: MethodFlag
+    network: NetworkFlag
     search_space: Annotated[str, Flag("Which settings are searched: a search space's name or path.")]
     parameters: Annotated[
         Mapping[str, Any],
@@ -90,20 +115,13 @@ class Asked(TypedDict, total=False):
     epochs: Annotated[int, Flag("How many epochs each training takes.")]
     seed: Annotated[int, Flag("The seed of splits, networks and sampler.")]
     sampler: Annotated[str, Flag("Who proposes settings: tpe, nsgaii, gp, random or qmc.")]
-    max_params: Annotated[int, Flag("The front's points have at most so many parameters.")]
-    max_macs: Annotated[int, Flag("... at most so many multiply-accumulates an image.")]
-    min_accuracy: Annotated[float, Flag("... at least this validation accuracy, from 0 to 1.")]
-    image_size: Annotated[int, Flag("Height and width to which a folder's images are resized.")]
-    augmentation: Annotated[
-        Sequence[str], Flag("Batch transforms, separated by commas, or none.", read=_comma_list)
-    ]
+    image_size: ImageSizeFlag
+    augmentation: AugmentationFlag
 
 
-class Placed(TypedDict, total=False):
+class Placed(Located, total=False):
     """Where and how a study runs: none of it changes a result."""
 
-    data_root: Annotated[Path, Flag("The folder of the data sets; by default a cache of yours.")]
-    download: Annotated[bool, Flag("Whether missing data may be fetched.", "--download/--no-download")]
     storage: Annotated[str, Flag("Optuna's storage as a URL, instead of study.db in the run folder.")]
     address: Annotated[str, Flag("A Ray cluster to run on; auto finds the one of this machine.")]
     cpus_per_trial: Annotated[float, Flag("Processors a trial: a whole number or a share 1/n.")]
@@ -113,3 +131,38 @@ class Placed(TypedDict, total=False):
 
 class PlacedStudy(Asked, Placed, total=False):
     """All that `pareto` takes."""
+
+
+class Exporting(Limited, Located, total=False):
+    """Which point of a front is exported, how, and where to."""
+
+    knee: Annotated[bool, Flag("The front's knee, which is also the default.", "--knee")]
+    point: Annotated[str, Flag("The point of this id.")]
+    formats: Annotated[
+        Sequence[str], Flag("File formats, separated by commas.", "--format", read=_comma_list)
+    ]
+    directory: Annotated[Path, Flag("Where the files go; by default into the run folder.", "-o --directory")]
+
+
+class Evaluating(Located, total=False):
+    """What a model file is evaluated on."""
+
+    dataset: DatasetFlag
+    image_size: ImageSizeFlag
+    split: Annotated[str, Flag("Its part: train, validation or test.")]
+
+
+class Training(Located, total=False):
+    """What one training outside of a study does, its method's settings aside."""
+
+    dataset: DatasetFlag
+    method: MethodFlag
+    network: NetworkFlag
+    epochs: Annotated[int, Flag("How many epochs.")]
+    seed: Annotated[int, Flag("The seed of network, batches and augmentation.")]
+    image_size: ImageSizeFlag
+    augmentation: AugmentationFlag
+    device: Annotated[str, Flag("cpu or cuda.")]
+    directory: Annotated[
+        Path, Flag("Its folder; a training that was broken off there goes on.", "-o --directory")
+    ]

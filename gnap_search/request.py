@@ -1,4 +1,4 @@
-"""From what a user asks, in flags and a study file, to the study that is meant; nothing is written here."""
+"""Request: from what a user asks, in flags and files, to the study or training that is meant."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from gnap_search import catalog, settings, spec
-from gnap_search.errors import UserError
-from gnap_search.flags import Asked
+from gnap_search.errors import UserError, nearest
+from gnap_search.flags import Asked, Training
 from gnap_search.settings import Value
 from gnap_search.space import Parameters
+
+if TYPE_CHECKING:
+    from gnap_search.training.trainer import Plan
 
 DEFAULT_DATASET = "digits"
 DEFAULT_METHOD = str(spec.Study.model_fields["method"].default)
 CONSTRAINTS = tuple(spec.Constraints.model_fields)
+OF_THE_METHOD = ("search_space", "parameters")
 Fields = Mapping[str, dataclasses.Field[Any]]
 
 
@@ -29,65 +33,94 @@ def study(asked: Asked) -> spec.Study:
     base = _base(asked)
     written = catalog.read_toml(base) if base else {}
     if base:  # a fault of the file's own is told by the file's name
-        spec.resolve(written, str(base))
-    return with_checked_settings(spec.resolve(_laid_over(written, asked)))
+        _checked(spec.resolve(written, str(base)), str(base))
+    meant = _checked(spec.resolve(_laid_over(written, asked)))
+    return meant.model_copy(update={"dataset": _from_anywhere(meant.dataset)})
 
 
-def load(path: Path) -> spec.Study:
-    """The study of a file, its settings checked.
-
-    Raises:
-        UserError: something in it is unknown, misspelt or out of bounds; the file is named.
-    """
-    return with_checked_settings(spec.load(str(path)), str(path))
-
-
-def with_checked_settings(asked: spec.Study, source: str = "") -> spec.Study:
-    """The same study with every value in its setting's own type.
+def extended(kept: spec.Study, trials: int | str | None) -> spec.Study:
+    """A study with another number of trials: in all, or as many more as a text like `+20` says.
 
     Raises:
-        UserError: a setting is not declared, or a value or an end of a range is not one that it accepts.
+        UserError: it is not a number, or not above 0.
     """
-    parameters = checked(asked.parameters, declared(asked.method), source)
-    return asked.model_copy(update={"parameters": parameters})
+    if trials is None:
+        return kept
+    text = str(trials)
+    if not re.fullmatch(r"\+?[0-9]+", text) or int(text) == 0:
+        raise UserError(f"--trials {text} should be a number of trials in all, or +N for N more.")
+    return kept.model_copy(update={"trials": int(text) + (kept.trials if text.startswith("+") else 0)})
 
 
-def checked(parameters: Parameters, fields: Fields, source: str = "") -> Parameters:
+def plan(given: Mapping[str, Value], asked: Training) -> Plan:
+    """One training: what was asked, the rest as the study of its data set has it; settings at their defaults.
+
+    Raises:
+        UserError: something in it is unknown, misspelt or out of bounds.
+    """
+    from gnap_search.training.trainer import Plan
+
+    shared = {key: value for key, value in asked.items() if key in spec.Study.model_fields}
+    meant = study(cast(Asked, shared))
+    fields = _declared(meant.method)
+    return Plan(
+        trial=0,
+        dataset=meant.dataset,
+        method=meant.method,
+        network=meant.network,
+        task=meant.task,
+        epochs=meant.epochs,
+        seed=meant.seed,
+        augmentation=meant.augmentation,
+        settings={name: settings.check(name, value, fields) for name, value in given.items()},
+    )
+
+
+def read(path: Path) -> spec.Study | spec.SpaceFile:
+    """What a study's or a search space's file amounts to, everything in it checked.
+
+    Raises:
+        UserError: something in it is unknown, misspelt or out of bounds; the file and the key are named.
+    """
+    written, source = catalog.read_toml(path), str(path)
+    if "dataset" not in written and written.keys() <= spec.SpaceFile.model_fields.keys():
+        space = spec.read_space(path)
+        return space.model_copy(update={"parameters": _converted(space.parameters, space.method, source)})
+    found = _checked(spec.resolve(written, source), source)
+    _refuse_unknown_dataset(found.dataset, source)
+    return found
+
+
+def name(dataset: str, method: str) -> str:
+    """The name that a study goes by when none is given: data set and method, safe as a folder's name."""
+    if _may_be_folder(dataset):
+        dataset = Path(dataset).resolve().name
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{dataset}-{method}").lstrip("-._")
+    return safe[-100:].lstrip("-._")
+
+
+def _checked(meant: spec.Study, source: str = "") -> spec.Study:
+    return meant.model_copy(update={"parameters": _converted(meant.parameters, meant.method, source)})
+
+
+def _converted(parameters: Parameters, method: str, source: str) -> Parameters:
     """Parameters with every value in its setting's own type, checked against the declarations."""
+    fields = _declared(method)
 
-    def convert(name: str) -> Any:
+    def in_its_type(name: str) -> Any:
         return lambda value: settings.check(name, value, fields)
 
     try:
-        return {name: parameter.converted(convert(name)) for name, parameter in parameters.items()}
+        return {name: parameter.converted(in_its_type(name)) for name, parameter in parameters.items()}
     except UserError as problem:
         raise UserError(f"{source}: {problem}" if source else str(problem)) from None
 
 
-def declared(method: str) -> Fields:
+def _declared(method: str) -> Fields:
     """Every setting that a study with this method may write, by name."""
     from gnap_search.training import trainer  # imports torch, which most commands do without
 
     return trainer.declared(method)
-
-
-def values(given: Mapping[str, Value], method: str) -> dict[str, Value]:
-    """Fixed settings of one training, checked."""
-    fields = declared(method)
-    return {name: settings.check(name, value, fields) for name, value in given.items()}
-
-
-def name(asked: spec.Study) -> str:
-    """The name that a study goes by when none is given: data set and method, safe as a folder's name."""
-    dataset = asked.dataset
-    if is_folder(dataset):
-        dataset = Path(dataset).resolve().name or "images"
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{dataset}-{asked.method}").lstrip("-._")
-
-
-def is_folder(dataset: str) -> bool:
-    """Whether a data set is named by a path."""
-    return dataset not in catalog.names("datasets") and ":" not in dataset
 
 
 def _base(asked: Asked) -> Path | None:
@@ -104,10 +137,27 @@ def _laid_over(written: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
     limits = {key: flags.pop(key) for key in CONSTRAINTS if key in flags}
     merged = {"dataset": DEFAULT_DATASET, "method": DEFAULT_METHOD, **written}
     if flags.get("method", merged["method"]) != merged["method"]:
-        # What a file says about one method's settings means nothing to another.
-        merged = {key: value for key, value in merged.items() if key not in ("search_space", "parameters")}
+        merged = {key: value for key, value in merged.items() if key not in OF_THE_METHOD}
     if flags.get("dataset", merged["dataset"]) != merged["dataset"]:
         merged.pop("summary", None)
     parameters = {**merged.get("parameters", {}), **flags.pop("parameters", {})}
     constraints = {**merged.get("constraints", {}), **limits}
     return {**merged, **flags, "parameters": parameters, "constraints": constraints}
+
+
+def _from_anywhere(dataset: str) -> str:
+    """A data set's name as it holds in any working directory: a path becomes absolute."""
+    folder = Path(dataset).expanduser()
+    return str(folder.resolve()) if _may_be_folder(dataset) and folder.is_dir() else dataset
+
+
+def _may_be_folder(dataset: str) -> bool:
+    return dataset not in catalog.names("datasets") and ":" not in dataset
+
+
+def _refuse_unknown_dataset(dataset: str, source: str) -> None:
+    known = catalog.names("datasets")
+    if _may_be_folder(dataset) and not Path(dataset).expanduser().is_dir():
+        raise UserError(
+            f"{source}: dataset = {dataset!r} is no data set and no folder; {nearest(dataset, known)}"
+        )

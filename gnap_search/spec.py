@@ -110,7 +110,15 @@ def load(name: str) -> Study:
 
 def load_space(name: str) -> SpaceFile:
     """The search space of a TOML file, by name or by path."""
-    path = catalog.file("search_spaces", name)
+    return read_space(catalog.file("search_spaces", name))
+
+
+def read_space(path: Path) -> SpaceFile:
+    """The search space of a file.
+
+    Raises:
+        UserError: a key or value is wrong; the file and the key are named.
+    """
     space = _validated(SpaceFile, catalog.read_toml(path), str(path))
     _refuse_unknown("methods", space.method, str(path))
     return space
@@ -172,7 +180,8 @@ def _validated(model: type[M], values: Mapping[str, Any], source: str) -> M:
 
 
 def _sentence(model: type[BaseModel], problem: ValidationError) -> str:
-    first = problem.errors()[0]
+    # A misspelt key also leaves the right one missing, and says more about what went wrong.
+    first = min(problem.errors(), key=lambda error: error["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         fields = _fields_at(model, first["loc"])
@@ -186,7 +195,8 @@ def _sentence(model: type[BaseModel], problem: ValidationError) -> str:
 
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     """The keys that are allowed where an unknown one was found."""
-    inner = {"constraints": Constraints, "parameters": Parameter}.get(str(location[0]))
+    parts: dict[str, type[BaseModel]] = {"constraints": Constraints, "parameters": Parameter}
+    inner = parts.get(str(location[0]))
     if inner and len(location) > 1:
         return list(inner.model_fields)
     return [*model.model_fields, *(["search_space"] if model is Study else [])]

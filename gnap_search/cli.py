@@ -1,0 +1,238 @@
+"""The command line: one function per verb, which parses, calls and prints. Heavy imports wait inside."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+
+import typer
+from typer.core import TyperGroup
+
+from gnap_search.errors import TrialError, UserError
+from gnap_search.flags import Evaluating, Exporting, Limited, Placed, PlacedStudy, Training
+from gnap_search.options import flagged, loose_settings
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from typer import Context
+
+    from gnap_search.verbs import Outcome
+
+REFUSED, BROKEN_DOWN, INTERRUPTED = 2, 1, 130  # exit codes
+
+
+class _Verbs(TyperGroup):
+    """All verbs; what the user can mend ends in one sentence."""
+
+    def invoke(self, ctx: Context) -> Any:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except UserError as problem:
+            _leave(str(problem), REFUSED)
+        except TrialError as problem:
+            _leave(f"the training broke down: {problem}", BROKEN_DOWN)
+        except KeyboardInterrupt:
+            _leave("interrupted", INTERRUPTED)
+
+
+app = typer.Typer(
+    cls=_Verbs,
+    help="Pareto fronts of networks that grow and prune themselves: accuracy against parameters.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The study's name.")]
+Runs = Annotated[Path, typer.Option("--runs", envvar="GNAP_SEARCH_RUNS", help="The folder of all studies.")]
+RUNS = Path("runs")
+
+
+def main() -> None:
+    """The program `gnap-search`."""
+    app(prog_name="gnap-search")
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,  # noqa: FBT002
+) -> None:
+    if version:
+        from gnap_search import __version__
+
+        typer.echo(f"gnap-search {__version__}")
+        raise typer.Exit
+
+
+@app.command(rich_help_panel="Search")
+@flagged(PlacedStudy)
+def pareto(
+    study: Annotated[str | None, typer.Option(help="The study's name; by default DATASET-METHOD.")] = None,
+    runs: Runs = RUNS,
+    **asked: Any,
+) -> None:
+    """Search for a Pareto front; a study that exists and asks the same goes on."""
+    from gnap_search import verbs
+    from gnap_search.report.watch import watch
+
+    with watch("gnap-search pareto") as listener:
+        outcome = verbs.pareto(study, runs=runs, listener=listener, **asked)
+    _conclude(outcome, runs)
+
+
+@app.command(rich_help_panel="Search")
+@flagged(Placed)
+def resume(
+    name: Name,
+    trials: Annotated[str | None, typer.Option(help="Trials in all, or +N for N more.")] = None,
+    runs: Runs = RUNS,
+    **placed: Any,
+) -> None:
+    """Finish a study, or extend it, with the settings that it began with."""
+    from gnap_search import verbs
+    from gnap_search.report.watch import watch
+
+    with watch(f"gnap-search resume {name}") as listener:
+        outcome = verbs.resume(name, trials=trials, runs=runs, listener=listener, **placed)
+    _conclude(outcome, runs)
+
+
+@app.command(
+    rich_help_panel="Search", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+@flagged(Training)
+def train(context: typer.Context, runs: Runs = RUNS, **asked: Any) -> None:
+    """One training in this process. Any setting is a flag too: --pruning-strength 3e-6 (see: show METHOD)."""
+    from gnap_search import verbs
+    from gnap_search.report import pages
+    from gnap_search.report.watch import watch
+
+    own = [spelling for parameter in context.command.params for spelling in parameter.opts]
+    settings = loose_settings(context.args, own)
+    with watch("gnap-search train") as listener:
+        trained = verbs.train(settings, runs=runs, listener=listener, **asked)
+    _print(pages.training(trained.point, trained.test_accuracy, trained.model))
+
+
+@app.command(rich_help_panel="Results")
+def studies(runs: Runs = RUNS) -> None:
+    """All studies: how far they are and what they have found."""
+    from gnap_search import verbs
+    from gnap_search.report import pages
+
+    _print(pages.studies(verbs.studies(runs=runs), runs))
+
+
+@app.command(rich_help_panel="Results")
+def show(
+    name: Annotated[str, typer.Argument(help="A study, or anything that `gnap-search list` has.")],
+    runs: Runs = RUNS,
+) -> None:
+    """A study's state, or what the catalog has under a name."""
+    from gnap_search import verbs
+    from gnap_search.report import pages
+
+    found = verbs.show(name, runs=runs)
+    _print(*([pages.page(page) for page in found] if isinstance(found, list) else [pages.status(found)]))
+
+
+@app.command(rich_help_panel="Results")
+@flagged(Limited)
+def front(
+    name: Name,
+    json: Annotated[Path | None, typer.Option(help="Write the front as JSON; - is standard output.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write it as CSV; - is standard output.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw it into a .png, .svg or .pdf.")] = None,
+    runs: Runs = RUNS,
+    **limits: Any,
+) -> None:
+    """The front as a table, its knee and its best points marked; or as a file."""
+    from gnap_search import verbs
+    from gnap_search.report import record, table
+
+    study = verbs.study(name, runs=runs)
+    if json:
+        record.write(record.as_json(study), json)
+    if csv:
+        record.write(record.as_csv(study), csv)
+    if plot:
+        from gnap_search.report import plot as drawing
+
+        drawing.save(study, plot)
+    if record.STANDARD_OUTPUT not in (json, csv):
+        _print(table.front_table(study, verbs.budget(cast(Limited, limits))))
+
+
+@app.command(rich_help_panel="Models")
+@flagged(Exporting)
+def export(name: Name, runs: Runs = RUNS, **wanted: Any) -> None:
+    """Write a front point's network to files, each read back and scored again; without a choice, the knee."""
+    from gnap_search import verbs
+    from gnap_search.report import pages
+
+    _print(pages.exported(verbs.export(name, runs=runs, **wanted)))
+
+
+@app.command(rich_help_panel="Models")
+@flagged(Evaluating)
+def evaluate(model: Annotated[Path, typer.Argument(help="An exported file.")], **on: Any) -> None:
+    """Accuracy, parameters, MACs, size and latency of an exported file."""
+    from gnap_search import verbs
+    from gnap_search.report import pages
+
+    _print(pages.evaluation(verbs.evaluate(model, **on)))
+
+
+@app.command("list", rich_help_panel="Catalog")
+def list_() -> None:
+    """Everything that a study can be made of."""
+    from gnap_search import entries
+    from gnap_search.report import pages
+
+    _print(pages.listing(entries.everything()))
+
+
+@app.command(rich_help_panel="Catalog")
+def copy(
+    name: Annotated[str, typer.Argument(help="A study or a search space.")],
+    file: Annotated[Path | None, typer.Argument(help="Where to; by default where its name finds it.")] = None,
+) -> None:
+    """Copy a study or a search space for editing."""
+    from gnap_search import verbs
+
+    typer.echo(f"copied to {verbs.copy(name, file)}")
+
+
+@app.command(rich_help_panel="Catalog")
+def check(file: Annotated[Path, typer.Argument(help="A study or a search space of yours.")]) -> None:
+    """Say what is wrong with a file, or what it amounts to."""
+    from gnap_search import verbs
+    from gnap_search.report import pages
+
+    _print(pages.checked(verbs.check(file), file))
+
+
+def _conclude(outcome: Outcome, runs: Path) -> None:
+    """The front, what failed, and what to do next."""
+    from gnap_search.report import pages, table
+
+    if outcome.front.points:
+        _print(table.front_table(outcome.run))
+    name = outcome.run.name + ("" if runs == RUNS else f" --runs {runs}")
+    _print(pages.next_steps(name, outcome.failed, outcome.lost, interrupted=outcome.interrupted))
+    if outcome.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _print(*parts: RenderableType) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for part in parts:
+        console.print(part)
+
+
+def _leave(sentence: str, code: int) -> NoReturn:
+    typer.echo(f"gnap-search: {sentence}", err=True)
+    sys.exit(code)

@@ -1,0 +1,182 @@
+"""Pages: what a command prints beside the front's table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from gnap_search import spec
+from gnap_search.entries import Entry, Page
+from gnap_search.report import canvas, wording
+from gnap_search.results import Point
+from gnap_search.space import Parameters
+from gnap_search.status import Status
+
+if TYPE_CHECKING:
+    from gnap_search.export import Evaluation, Exported
+
+
+def listing(everything: Mapping[str, Sequence[Entry]]) -> RenderableType:
+    """Every kind with its names and their summaries."""
+    widest = max(len(entry.name) for entries in everything.values() for entry in entries)
+    parts: list[RenderableType] = []
+    for heading, entries in everything.items():
+        table = _grid(widest + 2)
+        for entry in entries:
+            table.add_row(Text(f"  {entry.name}"), Text(entry.summary))
+        parts.extend([Text(heading, style="bold"), table])
+    return Group(*parts)
+
+
+def page(described: Page) -> RenderableType:
+    """One thing of the catalog: its text, and its settings with their defaults."""
+    entry = described.entry
+    parts: list[RenderableType] = [
+        Text(f"{entry.kind} {entry.name}", style="bold"),
+        Text(described.text.rstrip()),
+    ]
+    if described.settings:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in ("setting", "default", "accepts", "what it is"):
+            table.add_column(heading)
+        for row in described.settings:
+            table.add_row(row.name, wording.value(row.default), row.accepts, row.about)
+        parts.extend([Text(), table])
+    return Padding(Group(*parts), (0, 0, 1, 0))
+
+
+def studies(found: Sequence[Status], runs: Path) -> RenderableType:
+    """A line for every study."""
+    if not found:
+        return Text(f"no studies in {runs}; begin one with: gnap-search pareto --dataset digits")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("study")
+    table.add_column("state")
+    for heading in ("trials", "failed", "hypervolume", "points"):
+        table.add_column(heading, justify="right")
+    table.add_column("best", justify="right")
+    for status in found:
+        front = status.run.front()
+        table.add_row(
+            status.run.name,
+            status.state,
+            f"{status.complete}/{status.target}",
+            str(len(status.failures)),
+            f"{front.hypervolume():.4f}",
+            str(len(front.points)),
+            wording.accuracy(front.points[-1].validation_accuracy) if front.points else "-",
+        )
+    return table
+
+
+def status(found: Status) -> RenderableType:
+    """A study: what it is, how far it has come, what failed and why, and the command to go on."""
+    study, front = found.run.study, found.run.front()
+    table = _grid(14)
+    table.add_row("study", Text(f"{found.run.name}, {found.state}", style="bold"))
+    table.add_row(
+        "asks", f"{study.method} with {study.network} on {study.dataset}, sampled by {study.sampler}"
+    )
+    table.add_row("", f"{wording.plural(study.trials, 'trial')} of {wording.plural(study.epochs, 'epoch')}")
+    for name, words in _searched(study.parameters).items():
+        table.add_row("", f"{name} {words}")
+    table.add_row("trials", f"{found.complete} of {found.target} complete, {len(found.failures)} failed")
+    for trial, reason in found.failures.items():
+        table.add_row("", Text(f"trial {trial}: {reason}", style="red"))
+    table.add_row("hypervolume", f"{front.hypervolume():.4f}")
+    if front.points:
+        table.add_row("best", _in_short(front.points[-1]))
+        table.add_row("knee", _in_short(front.knee()))
+    if found.state == "stopped":
+        table.add_row("go on with", f"gnap-search resume {found.run.name}")
+    return Group(table, Text(), Text(canvas.draw(front.points), no_wrap=True))
+
+
+def checked(file: spec.Study | spec.SpaceFile, path: Path) -> RenderableType:
+    """What a file resolves to."""
+    table = _grid(22)
+    kind = "study" if isinstance(file, spec.Study) else "search space"
+    table.add_row(Text(f"{path}", style="bold"), f"is a {kind} without faults")
+    for key, value in file.model_dump(exclude={"parameters", "summary", "constraints"}).items():
+        if value is not None:
+            table.add_row(key, str(value))
+    if isinstance(file, spec.Study):
+        table.add_row("limits", str(file.constraints.budget()))
+    for name, words in _searched(file.parameters).items():
+        table.add_row(name, words)
+    return table
+
+
+def training(point: Point, test_accuracy: float, model: Path) -> RenderableType:
+    """What one training came to."""
+    table = _grid(22)
+    table.add_row("test accuracy", wording.accuracy(test_accuracy))
+    table.add_row("validation accuracy", wording.accuracy(point.validation_accuracy))
+    table.add_row("parameters", wording.count(point.parameters))
+    table.add_row("weights", wording.count(point.weights))
+    table.add_row("MACs", wording.count(point.macs))
+    table.add_row("model", str(model))
+    return table
+
+
+def exported(files: Sequence[Exported]) -> RenderableType:
+    """The files of an export: how they did and how large they are."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("file", overflow="fold")
+    for heading in ("test", "parameters", "with zeros", "bytes", "gzip"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for file in files:
+        numbers = (file.cost.parameters, file.cost.total, file.size.bytes, file.size.gzip_bytes)
+        table.add_row(str(file.path), wording.accuracy(file.test_accuracy), *map(wording.count, numbers))
+    return table
+
+
+def evaluation(found: Evaluation) -> RenderableType:
+    """A model file's worth and cost."""
+    table = _grid(22)
+    table.add_row("file", f"{found.path} ({found.format})")
+    table.add_row(f"{found.split} accuracy", f"{wording.accuracy(found.accuracy)} of {found.images:,} images")
+    table.add_row("parameters", f"{found.cost.parameters:,} ({found.cost.total:,} with zeros)")
+    table.add_row("weights", wording.count(found.cost.weights))
+    table.add_row("MACs", f"{found.cost.macs:,} ({found.cost.live_macs:,} without zeros)")
+    table.add_row("bytes", f"{found.size.bytes:,} ({found.size.gzip_bytes:,} gzipped)")
+    median, slow = 1e3 * found.latency_median_seconds, 1e3 * found.latency_p95_seconds
+    table.add_row("latency", f"{median:.3f} ms an image, 95 % within {slow:.3f} ms, one thread")
+    table.add_row("throughput", f"{found.images_per_second:,.0f} images a second, 64 at a time")
+    return table
+
+
+def next_steps(name: str, failed: int, lost: int, *, interrupted: bool) -> RenderableType:
+    """What one may do after a search; `name` may carry the flags that find the study again."""
+    if interrupted:
+        return Text(f"interrupted; go on with: gnap-search resume {name}")
+    lines = []
+    if failed:
+        for_good = f", {lost} of them twice" if lost else ", and succeeded when they were tried again"
+        lines.append(f"{wording.plural(failed, 'trial')} failed{for_good}; see: gnap-search show {name}")
+    lines.append(f"draw it: gnap-search front {name} --plot front.png")
+    lines.append(f"take a model: gnap-search export {name} --knee --format onnx")
+    return Text("\n".join(["", *lines]))
+
+
+def _searched(parameters: Parameters) -> dict[str, str]:
+    return {name: str(parameter) for name, parameter in parameters.items()}
+
+
+def _in_short(point: Point) -> str:
+    parameters = wording.plural(point.parameters, "parameter")
+    return f"{wording.accuracy(point.validation_accuracy)} validation with {parameters} ({point.id})"
+
+
+def _grid(first: int) -> Table:
+    """Two columns without lines, the first `first` characters wide."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=first, no_wrap=True)
+    table.add_column()
+    return table

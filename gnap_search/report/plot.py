@@ -1,0 +1,141 @@
+"""Plot: the front as a picture for a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gnap_search.errors import UserError
+from gnap_search.report import axes as axis
+from gnap_search.report import wording
+from gnap_search.results import Point
+from gnap_search.runs import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FORMATS = (".png", ".svg", ".pdf")
+COLUMN = (3.5, 2.6)  # inches: one column of a two-column paper
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#7F7F7F"  # from Okabe and Ito's colour-blind safe palette
+STYLE: Any = {  # matplotlib has a type for every key
+    "font.family": "sans-serif",
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,  # text stays text, which journals ask for
+    "svg.fonttype": "none",
+}
+
+
+def save(run: Run, path: Path) -> None:
+    """Draw a study's front and all of its points into a PNG, SVG or PDF file.
+
+    Raises:
+        UserError: the front is empty, the file's ending is another one, or it cannot be written.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise UserError(f"A plot ends in {', '.join(FORMATS)}, and {path} does not.")
+    points = list(run.points())
+    front = run.front()
+    knee = front.knee()  # refuses an empty front before matplotlib is imported
+
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=COLUMN, layout="constrained")
+        draw(figure, points, front.points, knee, run.test_accuracies)
+        try:
+            figure.savefig(path, dpi=300)
+        except OSError as problem:
+            raise UserError(f"Cannot write {path}: {problem.strerror or problem}.") from None
+
+
+def draw(
+    figure: Figure, points: Sequence[Point], front: Sequence[Point], knee: Point, tested: dict[str, float]
+) -> None:
+    """Every point faintly, the front as steps with its markers, test accuracies where they are known."""
+    plane = figure.subplots()
+    limits = axis.around(front)
+    plane.set_xscale("log")
+    plane.set_xlim(10**limits.left, 10**limits.right)
+    plane.set_ylim(100 * limits.bottom, 100 * limits.top)
+    plane.grid(visible=True, linewidth=0.4, color="#E4E4E4")
+    plane.set_axisbelow(True)
+    plane.set_xlabel("parameters (non-zero)")
+    plane.set_ylabel("accuracy (%)")
+    _ticks(plane, limits)
+    plane.scatter(
+        *_places(points), s=3, color=GREY, alpha=0.35, linewidths=0, label="every epoch of every trial"
+    )
+    sizes, scores = _places(front)
+    plane.step(
+        [*sizes, 10**limits.right],
+        [*scores, scores[-1]],
+        where="post",
+        color=BLUE,
+        linewidth=1.1,
+        marker="o",
+        markersize=2.8,
+        markevery=slice(0, len(sizes)),
+        label="front (validation)",
+    )
+    _test_scores(plane, front, tested)
+    _mark_knee(plane, knee)
+    plane.legend(loc="lower right", handlelength=1.6, borderaxespad=0.2)
+
+
+def _ticks(plane: Axes, limits: axis.Axes) -> None:
+    """The same round numbers as in the terminal's plot."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+
+    plane.xaxis.set_major_locator(FixedLocator(axis.size_ticks(limits)))
+    plane.xaxis.set_major_formatter(FuncFormatter(lambda size, _position: axis.tick_label(round(size))))
+    plane.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _places(points: Sequence[Point]) -> tuple[list[int], list[float]]:
+    sizes = [max(1, point.parameters) for point in points]
+    return sizes, [100 * point.validation_accuracy for point in points]
+
+
+def _test_scores(plane: Axes, front: Sequence[Point], tested: dict[str, float]) -> None:
+    scored = [point for point in front if point.id in tested]
+    if scored:
+        sizes, _ = _places(scored)
+        scores = [100 * tested[point.id] for point in scored]
+        plane.scatter(
+            sizes,
+            scores,
+            s=9,
+            marker="D",
+            facecolors="none",
+            edgecolors=ORANGE,
+            linewidths=0.8,
+            label="front (test)",
+        )
+
+
+def _mark_knee(plane: Axes, knee: Point) -> None:
+    """A ring around the knee and its size beside it."""
+    place = (max(1, knee.parameters), 100 * knee.validation_accuracy)
+    plane.plot(*place, marker="o", markersize=7, markerfacecolor="none", color=BLUE, markeredgewidth=0.9)
+    plane.annotate(
+        f"knee: {wording.count(knee.parameters)}",
+        place,
+        xytext=(5, -9),
+        textcoords="offset points",
+        fontsize=7,
+        color=BLUE,
+    )

@@ -1,0 +1,57 @@
+"""Record: the front as JSON and CSV, which other programs read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+from gnap_search.errors import UserError
+from gnap_search.runs import Run
+
+STANDARD_OUTPUT = Path("-")
+COLUMNS = (
+    "id",
+    "trial",
+    "epoch",
+    "parameters",
+    "weights",
+    "macs",
+    "validation_accuracy",
+    "test_accuracy",
+)
+
+
+def as_json(run: Run) -> str:
+    """The record of `Run.front_record`."""
+    return json.dumps(run.front_record(), indent=2) + "\n"
+
+
+def as_csv(run: Run) -> str:
+    """A line a point, from the smallest to the largest; a column for every setting that any of them has."""
+    points = run.front_record()["points"]
+    settings = sorted({name for point in points for name in point["config"]})
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*COLUMNS, *settings])
+    for point in points:
+        values = [point[column] for column in COLUMNS]
+        writer.writerow([*values, *(point["config"].get(name, "") for name in settings)])
+    return text.getvalue()
+
+
+def write(text: str, path: Path) -> None:
+    """Write text to a file, or to standard output where the path is `-`.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    if path == STANDARD_OUTPUT:
+        sys.stdout.write(text)
+        return
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise UserError(f"Cannot write {path}: {problem.strerror}.") from None

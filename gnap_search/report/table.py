@@ -1,0 +1,64 @@
+"""Tables: the front with its picks, and the study that it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+
+from gnap_search.errors import UserError
+from gnap_search.front import Budget, Front
+from gnap_search.report import axes, wording
+from gnap_search.results import Point
+from gnap_search.runs import Run
+
+BUDGETS = (1_000, 10_000, 100_000, 1_000_000)  # parameters at which the best point is marked
+
+
+def picks(front: Front, budget: Budget = Budget()) -> dict[str, list[str]]:
+    """Point id -> why one might pick it: the knee, the best at a round size, the pick under a budget."""
+    marks: dict[str, list[str]] = {}
+    if not front.points:
+        return marks
+    if budget != Budget():
+        marks.setdefault(front.within(budget).id, []).append("your pick")
+    marks.setdefault(front.knee().id, []).append("knee")
+    largest = front.points[-1].parameters
+    for size in BUDGETS:
+        fitting = [point for point in front.points if point.parameters <= size]
+        if fitting and largest > size:
+            marks.setdefault(fitting[-1].id, []).append(f"best to {axes.tick_label(size)}")
+    marks.setdefault(front.points[-1].id, []).append("best")
+    return marks
+
+
+def front_table(run: Run, budget: Budget = Budget()) -> Table:
+    """The front of a study, from the smallest point to the largest.
+
+    Raises:
+        UserError: the front is empty, or none of its points meets the budget.
+    """
+    front = run.front()
+    if not front.points:
+        raise UserError(f"The front of {run.name} is empty: no epoch is finished that meets its limits.")
+    marks, tested = picks(front, budget), run.test_accuracies
+    table = Table(title=f"{run.name}: hypervolume {front.hypervolume():.4f}", title_justify="left", box=None)
+    for heading in ("id", "test", "validation", "parameters", "weights", "MACs", "bytes"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("pick")
+    for point in front.points:
+        table.add_row(*_row(point, tested, run), ", ".join(marks.get(point.id, ())))
+    return table
+
+
+def _row(point: Point, tested: Mapping[str, float], run: Run) -> Sequence[str]:
+    model = run.model(point)
+    return (
+        point.id,
+        wording.accuracy(tested.get(point.id)),
+        wording.accuracy(point.validation_accuracy),
+        wording.count(point.parameters),
+        wording.count(point.weights),
+        wording.count(point.macs),
+        wording.count(model.stat().st_size) if model.is_file() else "-",
+    )

@@ -1,0 +1,57 @@
+"""Answers: how a study's trials have ended, read without writing anything."""
+
+from __future__ import annotations
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from gnap_search.errors import UserError
+from gnap_search.runs import Run
+from gnap_search.search import cluster, storage
+from gnap_search.search.ledger import DISCARDED, REASON, RETRY_OF
+from gnap_search.search.lock import refuse_if_driven
+from gnap_search.status import State, Status
+
+OPEN = (TrialState.RUNNING, TrialState.WAITING)
+
+
+def status(run: Run) -> Status:
+    """A study's status, out of its storage.
+
+    Raises:
+        UserError: the storage cannot be opened.
+    """
+    trials = [trial for trial in _trials(run) if DISCARDED not in trial.user_attrs]
+    originals = sum(RETRY_OF not in trial.user_attrs for trial in trials)
+    settled = originals >= run.study.trials and not any(trial.state in OPEN for trial in trials)
+    return Status(
+        run=run,
+        state="finished" if settled else _unfinished(run),
+        complete=sum(trial.state == TrialState.COMPLETE for trial in trials),
+        target=run.study.trials,
+        failures={
+            trial.number: str(trial.user_attrs[REASON]) for trial in trials if REASON in trial.user_attrs
+        },
+    )
+
+
+def _trials(run: Run) -> list[FrozenTrial]:
+    """Every trial that was asked; none where the study has not come to its first."""
+    if run.launch.storage is None and not (run.folder / "study.db").is_file():
+        return []
+    with cluster.silence(verbose=False):
+        held = storage.connect(run.folder, run.launch.storage)
+        try:
+            return optuna.load_study(study_name=run.name, storage=held).get_trials(deepcopy=False)
+        except KeyError:
+            return []
+        finally:
+            held.remove_session()
+
+
+def _unfinished(run: Run) -> State:
+    try:
+        refuse_if_driven(run.folder)
+    except UserError:
+        return "running"
+    return "stopped"

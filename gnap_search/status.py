@@ -1,0 +1,27 @@
+"""Status: how far a study is and how its trials ended, as plain values."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+from gnap_search.runs import Run
+
+State = Literal["running", "finished", "stopped"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """A study at this moment.
+
+    `complete` counts the trials that were trained to their end and `target` those that were asked for;
+    `failures` has the reason of every failed trial, those that were tried again included. A study with trials
+    that are not settled is `running` while a driver works on it, and `stopped` otherwise.
+    """
+
+    run: Run
+    state: State
+    complete: int
+    target: int
+    failures: Mapping[int, str]

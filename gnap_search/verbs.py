@@ -1,0 +1,287 @@
+"""The verbs as Python functions: what `import gnap_search` offers and the command line calls.
+
+Every verb takes what its command takes and returns data. Bad input raises `UserError`, which says in one
+sentence what was expected.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Unpack, cast, get_args
+
+from gnap_search import catalog, entries, request, spec
+from gnap_search import runs as folders
+from gnap_search.contracts import Listener
+from gnap_search.entries import Entry, Page
+from gnap_search.errors import UserError, nearest
+from gnap_search.flags import Asked, Evaluating, Exporting, Limited, Located, Placed, PlacedStudy, Training
+from gnap_search.front import Budget, Front
+from gnap_search.report.quiet import Quiet
+from gnap_search.results import Point
+from gnap_search.runs import Run
+from gnap_search.settings import Value
+from gnap_search.status import Status
+
+if TYPE_CHECKING:
+    from gnap_search.contracts import Data
+    from gnap_search.export import Evaluation, Exported
+    from gnap_search.single import Trained
+
+RUNS = Path("runs")
+SplitName = Literal["train", "validation", "test"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What `pareto` and `resume` came to.
+
+    `failed` counts failed trials, retries among them, and `lost` the proposals that failed twice. An
+    `interrupted` study goes on with `resume`.
+    """
+
+    run: Run
+    front: Front
+    complete: int
+    failed: int
+    lost: int
+    interrupted: bool
+
+
+def pareto(
+    name: str | None = None,
+    *,
+    runs: Path = RUNS,
+    listener: Listener | None = None,
+    **asked: Unpack[PlacedStudy],
+) -> Outcome:
+    """Search for a front: create a study, or go on with one that exists and asks the same.
+
+    Raises:
+        UserError: something that was asked for is wrong, or the study exists and asks for something else.
+    """
+    placed = {key: value for key, value in asked.items() if key in spec.Launch.model_fields}
+    wanted = {key: value for key, value in asked.items() if key not in placed}
+    meant = request.study(cast(Asked, wanted))
+    launch = spec.launch(placed)
+    name = name or request.name(meant.dataset, meant.method)
+    folders.check_name(name)
+    return _search(meant, Path(runs) / name, launch, listener)
+
+
+def resume(
+    name: str,
+    *,
+    trials: int | str | None = None,
+    runs: Path = RUNS,
+    listener: Listener | None = None,
+    **placed: Unpack[Placed],
+) -> Outcome:
+    """Finish a study, or extend it: to `trials` in all, or by as many as a text like `+20` says.
+
+    Raises:
+        UserError: there is no such study, or it has more trials than that already.
+    """
+    run = study(name, runs=runs)
+    meant = request.extended(run.study, trials)
+    launch = spec.launch({**run.launch.model_dump(), **placed})
+    return _search(meant, run.folder, launch, listener, extend=True)
+
+
+def studies(*, runs: Path = RUNS) -> list[Status]:
+    """All studies in a folder of runs."""
+    from gnap_search.search import answers
+
+    return [answers.status(run) for run in folders.every(Path(runs))]
+
+
+def show(name: str, *, runs: Path = RUNS) -> Status | list[Page]:
+    """A study's status, or else what the catalog has under this name.
+
+    Raises:
+        UserError: neither is there; the nearest name is told.
+    """
+    known = {run.name: run for run in folders.every(Path(runs))}
+    if name in known:
+        from gnap_search.search import answers
+
+        return answers.status(known[name])
+    pages = entries.pages(name)
+    if not pages:
+        raise UserError(
+            f"There is no study in {runs} and nothing in the catalog named {name!r}; "
+            f"{nearest(name, known.keys() | entries.names())}"
+        )
+    return pages
+
+
+def front(name: str, *, runs: Path = RUNS) -> Front:
+    """The front of a study.
+
+    Raises:
+        UserError: there is no such study.
+    """
+    return study(name, runs=runs).front()
+
+
+def study(name: str, *, runs: Path = RUNS) -> Run:
+    """A study's folder: its points, its front with test accuracies, its files.
+
+    Raises:
+        UserError: there is no such study.
+    """
+    return folders.find(Path(runs), name)
+
+
+def export(name: str, *, runs: Path = RUNS, **wanted: Unpack[Exporting]) -> list[Exported]:
+    """Write a front point's network to files, each read back and compared; without a choice, the knee.
+
+    Raises:
+        UserError: the front is empty, no point fits, or a file does not give the network's answers.
+    """
+    from gnap_search.export import package
+    from gnap_search.structure import model
+
+    run = study(name, runs=runs)
+    point = pick(run.front(), wanted)
+    classifier, notes = model.load(run.model(point))
+    elsewhere = {key: value for key, value in wanted.items() if key in Located.__annotations__}
+    data = _load(run.study, run.launch.model_copy(update=elsewhere))
+    about = {
+        **notes,
+        "study": run.name,
+        "validation_accuracy": point.validation_accuracy,
+        "test_accuracy": run.test_accuracies.get(point.id),
+    }
+    directory = wanted.get("directory", run.folder / "exports" / point.id)
+    return package(classifier, wanted.get("formats", ("safetensors",)), Path(directory), data, about)
+
+
+def pick(front: Front, wanted: Exporting) -> Point:
+    """The point that is meant: by its id, under limits, or the knee.
+
+    Raises:
+        UserError: two ways to choose are mixed, or no point fits.
+    """
+    limits = budget(wanted)
+    ways = ["point" in wanted, wanted.get("knee", False), limits != Budget()]
+    if sum(ways) > 1:
+        raise UserError("Choose a point by --point, by --knee or by limits, and not by two of them.")
+    if "point" in wanted:
+        return front.find(wanted["point"])
+    return front.within(limits) if limits != Budget() else front.knee()
+
+
+def budget(limits: Limited) -> Budget:
+    """Limits as the front knows them."""
+    return Budget(limits.get("max_params"), limits.get("max_macs"), limits.get("min_accuracy"))
+
+
+def evaluate(model: Path, **on: Unpack[Evaluating]) -> Evaluation:
+    """Accuracy, parameters, MACs, size and latency of an exported file.
+
+    Raises:
+        UserError: the file or the data set is not there, or the one was not made for the other.
+    """
+    from gnap_search import datasets
+    from gnap_search.export import evaluate as evaluated
+
+    split = on.get("split", "test")
+    if split not in get_args(SplitName):
+        raise UserError(f"Unknown split {split!r}; it should be train, validation or test.")
+    data = datasets.load(
+        on.get("dataset", request.DEFAULT_DATASET),
+        on.get("data_root"),
+        image_size=on.get("image_size"),
+        download=on.get("download", True),
+    )
+    return evaluated(Path(model), data, cast(SplitName, split))
+
+
+def train(
+    settings: Mapping[str, Value] | None = None,
+    *,
+    runs: Path = RUNS,
+    listener: Listener | None = None,
+    **asked: Unpack[Training],
+) -> Trained:
+    """One training in this process; `settings` are those of the method and of training.
+
+    Raises:
+        UserError: something that was asked for is wrong.
+        TrialError: the training broke down.
+    """
+    from gnap_search import datasets, single
+
+    plan = request.plan(settings or {}, asked)
+    digest = hashlib.sha256(plan.to_json().encode()).hexdigest()[:8]  # each plan has a folder of its own
+    folder = Path(runs) / "train" / f"{request.name(plan.dataset, plan.method)}-{digest}"
+
+    def load() -> Data:
+        return datasets.load(
+            plan.dataset,
+            asked.get("data_root"),
+            image_size=asked.get("image_size"),
+            download=asked.get("download", True),
+        )
+
+    return single.train(
+        plan, load, Path(asked.get("directory", folder)), asked.get("device", "cpu"), listener or Quiet()
+    )
+
+
+def listing() -> dict[str, list[Entry]]:
+    """Heading -> what the catalog has of that kind; `gnap_search.list` is this function."""
+    return entries.everything()
+
+
+def copy(name: str, file: Path | None = None) -> Path:
+    """Copy a bundled study or search space for editing, by default to where the name then finds it.
+
+    Raises:
+        UserError: there is none of that name, or the file exists.
+    """
+    kinds = [kind for kind in catalog.FILES if name in catalog.names(kind)]
+    if not kinds:
+        known = [known for kind in catalog.FILES for known in catalog.names(kind)]
+        raise UserError(f"Unknown study or search space {name!r}; {nearest(name, known)}")
+    target = Path(file) if file else Path(kinds[0]) / f"{name}.toml"
+    if target.exists():
+        raise UserError(f"{target} exists; move it away, or name another file.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(catalog.file(kinds[0], name), target)
+    except OSError as problem:
+        raise UserError(f"Cannot write {target}: {problem.strerror}.") from None
+    return target
+
+
+def check(file: Path) -> spec.Study | spec.SpaceFile:
+    """What a study's or a search space's file amounts to.
+
+    Raises:
+        UserError: something in it is wrong; the file and the key are named.
+    """
+    return request.read(Path(file))
+
+
+def _search(
+    study: spec.Study, folder: Path, launch: spec.Launch, listener: Listener | None, *, extend: bool = False
+) -> Outcome:
+    from gnap_search.search import launch as launching
+
+    summary = launching.run(study, folder, launch, listener or Quiet(), _load, extend=extend)
+    return Outcome(
+        Run(folder), summary.front, summary.complete, summary.failed, summary.lost, summary.interrupted
+    )
+
+
+def _load(study: spec.Study, launch: spec.Launch) -> Data:
+    from gnap_search import datasets
+
+    return datasets.load(
+        study.dataset, launch.data_root, image_size=study.image_size, download=launch.download
+    )
