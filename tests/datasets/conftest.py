@@ -15,7 +15,6 @@ from PIL import Image
 from gnap_search.datasets import _torchvision, mnist
 
 SIZES = {"train": 40, "t10k": 20}
-MNIST_LIKE = ("MNIST", "FashionMNIST", "KMNIST")
 
 
 @pytest.fixture(scope="session")

@@ -59,5 +59,10 @@ def test_the_default_root_is_a_cache_of_the_user(monkeypatch, tmp_path):
 
 def test_torch_is_not_needed_to_read_images(image_folder):
     folder = image_folder({"a": 4, "b": 4})
-    program = f"import sys; from gnap_search import datasets; datasets.load({str(folder)!r}); assert 'torch' not in sys.modules"
+    program = f"""
+import sys
+from gnap_search import datasets
+datasets.load({str(folder)!r})
+assert "torch" not in sys.modules
+"""
     subprocess.run([sys.executable, "-c", program], check=True)
