@@ -7,6 +7,7 @@ DIRECTORY/model.safetensors model.onnx model.pt2   the formats asked for
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import importlib.metadata
 import json
@@ -74,7 +75,7 @@ def package(
 
 
 def _live(model: Classifier) -> Predict:
-    live = model.eval()
+    live = copy.deepcopy(model).eval()
     device = live.mean.device
 
     @torch.inference_mode()

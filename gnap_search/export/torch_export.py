@@ -1,4 +1,4 @@
-"""PyTorch's own graph format (.pt2): runs and compiles wherever torch is, without gnap-search."""
+"""torch.export: PyTorch's own graph format (.pt2), which runs wherever torch is, without gnap-search."""
 
 from __future__ import annotations
 
