@@ -97,7 +97,6 @@ class Run:
                     "parameters": point.parameters,
                     "weights": point.weights,
                     "macs": point.macs,
-                    "live_macs": point.live_macs,
                     "validation_accuracy": point.validation_accuracy,
                     "test_accuracy": scored.get(point.id),
                     "config": self.plan(point.trial)["settings"],
