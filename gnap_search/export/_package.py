@@ -135,7 +135,7 @@ def _manifest(
         "image": dict(zip(("channels", "height", "width"), blueprint.shape, strict=True)),
         "classes": list(data.classes),
         "normalisation": {"mean": model.mean.item(), "deviation": model.deviation.item()},
-        "cost": dataclasses.asdict(cost.count(model, blueprint.shape)),
+        "cost": dataclasses.asdict(cost.count(model.fold(), blueprint.shape)),
         "test_images": len(data.test),
         "files": [
             {

@@ -17,15 +17,18 @@ from gnap_search.structure import cost
 from gnap_search.structure.model import Blueprint, Classifier
 
 SHAPE = (3, 12, 10)
-WIDTHS = {"conv1": 3, "conv2": 4, "conv3": 5, "conv4": 6, "conv5": 7}
 
 
-def a_model(shape: Shape = SHAPE) -> Classifier:
-    """A plain CNN with zeros among its weights, used norms and biases that are not zero."""
+def a_model(network: str = "plain-cnn") -> Classifier:
+    """A network with zeros among its weights, used norms, biases that are not zero and, where it may, blocks
+    left out."""
     torch.manual_seed(0)
-    model = Classifier(Blueprint("plain-cnn", shape, 10), WIDTHS, 0.2, 0.4)
+    module = catalog.implementation("networks", network)
+    optional = sorted(getattr(module, "OPTIONAL", ()))
+    widths = module.seed_widths(SHAPE, 0.5) | dict.fromkeys(optional[::2], 0)
+    model = Classifier(Blueprint(network, SHAPE, 10), widths, 0.2, 0.4)
     with torch.no_grad():
-        model.train()(torch.rand(32, *shape))  # gives the running statistics values
+        model.train()(torch.rand(32, *SHAPE))  # gives the running statistics values
         for parameter in model.parameters():
             if parameter.ndim > 1:
                 parameter[torch.rand_like(parameter) < 0.5] = 0.0
@@ -71,6 +74,19 @@ def test_the_file_gives_the_networks_answers(
 def test_the_file_costs_what_the_network_costs(exported: tuple[str, Path], model: Classifier) -> None:
     name, path = exported
     assert catalog.implementation("export", name).load(path, SHAPE).cost == cost.count(model, SHAPE)
+
+
+@pytest.mark.parametrize("network", catalog.names("networks"))
+def test_every_network_can_be_exported(exported: tuple[str, Path], network: str, tmp_path: Path) -> None:
+    model = a_model(network)
+    exporter = catalog.implementation("export", exported[0])
+    exporter.save(model, tmp_path / exporter.FILENAME, {})
+    loaded = exporter.load(tmp_path / exporter.FILENAME, SHAPE)
+    images = np.random.default_rng(0).random((3, *SHAPE), np.float32)
+    with torch.no_grad():
+        live = model(torch.from_numpy(images)).numpy()
+    np.testing.assert_allclose(loaded.predict(images), live, atol=1e-4)
+    assert loaded.cost == cost.count(model.fold(), SHAPE)
 
 
 def test_saving_leaves_the_model_as_it_was(tmp_path: Path, exported: tuple[str, Path]) -> None:
