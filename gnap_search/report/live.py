@@ -28,7 +28,7 @@ class LiveView:
 
     def __init__(self, console: Console, title: str) -> None:
         self._tally = Tally()
-        self._title = title
+        self._title, self._console = title, console
         self._live = Live(console=console, get_renderable=self._picture, refresh_per_second=4)
 
     def __enter__(self) -> Self:
@@ -53,11 +53,11 @@ class LiveView:
         self._tally.trial_ended(trial, failure)
 
     def message(self, text: str) -> None:
-        self._live.console.print(Text(text, style="yellow"))
+        self._console.print(Text(text, style="yellow"))
 
     def _picture(self) -> RenderableType:
-        console = self._live.console
-        return picture(self._title, self._tally, min(console.width, WIDEST), console.height)
+        width, height = self._console.size
+        return picture(self._title, self._tally, min(width, WIDEST), height)
 
 
 def picture(title: str, tally: Tally, width: int = 80, height: int = 24) -> RenderableType:
