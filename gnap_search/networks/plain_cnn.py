@@ -1,6 +1,7 @@
 """Plain CNN: five 3x3 convolutions, two pooling steps, global average pooling and a linear head.
 
-Images larger than 40 pixels are pooled earlier as well, so that the last maps stay small.
+The first convolution is pooled at once, which halves the cost of a step and was no worse on MNIST. Images larger
+than 40 pixels are pooled once or twice more, so that the last maps stay small.
 """
 
 from __future__ import annotations
@@ -49,4 +50,4 @@ def build(widths: Mapping[str, int], shape: Shape, classes: int) -> nn.Module:
 
 def _pools(shape: Shape) -> tuple[int, ...]:
     side = min(shape[1:])
-    return (2 if side > 80 else 1, 2, 2 if side > 40 else 1, 2, 2 if side > 160 else 1)
+    return (2, 2 if side > 40 else 1, 2, 2 if side > 80 else 1, 2 if side > 160 else 1)

@@ -299,7 +299,8 @@ class Trainer:
 
 
 def _has_fast_bfloat16(device: str) -> bool:
-    """Whether training in bfloat16 pays on this device."""
+    """Whether the device multiplies bfloat16 numbers in hardware."""
     if device.startswith("cuda"):
-        return torch.cuda.is_bf16_supported()
-    return False
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

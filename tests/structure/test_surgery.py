@@ -1,0 +1,124 @@
+"""Cutting and growing: what survives is moved unchanged, whatever kind of tensor it lies in."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from gnap_search import catalog
+from gnap_search.structure import surgery
+from gnap_search.structure.edits import Cut, Edit, Grow
+from gnap_search.structure.model import Blueprint
+from gnap_search.structure.slots import Liveness, find
+
+SHAPE = (3, 16, 16)
+
+
+@pytest.fixture(params=catalog.names("networks"))
+def blueprint(request: pytest.FixtureRequest) -> Blueprint:
+    return Blueprint(str(request.param), SHAPE, 10)
+
+
+def seed(blueprint: Blueprint) -> dict[str, int]:
+    widths: dict[str, int] = catalog.implementation("networks", blueprint.network).seed_widths(SHAPE, 0.5)
+    return widths
+
+
+def operate(
+    blueprint: Blueprint, model: nn.Module, widths: dict[str, int], edits: list[Edit]
+) -> tuple[nn.Module, dict[str, int]]:
+    operation = surgery.Operation(widths, edits)
+    rebuilt = blueprint.build(operation.widths)
+    operation.transfer(find(blueprint.build, widths), model.state_dict(), rebuilt.state_dict())
+    return rebuilt.eval(), operation.widths
+
+
+def trained(blueprint: Blueprint, widths: dict[str, int]) -> nn.Module:
+    model = blueprint.build(widths)
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    model.train()(torch.rand(64, *SHAPE))
+    return model.eval()
+
+
+def test_channels_that_are_born_silent_change_nothing(blueprint: Blueprint) -> None:
+    widths = seed(blueprint)
+    model, images = trained(blueprint, widths), torch.rand(8, *SHAPE)
+    grown, wider = operate(blueprint, model, widths, [Grow(group, 2, outgoing=0.0) for group in widths])
+    assert wider == {group: width + 2 for group, width in widths.items()}
+    if blueprint.network != "resnet":  # whose stream adds what its newborn channels carry
+        torch.testing.assert_close(grown(images), model(images), rtol=1e-4, atol=1e-4)
+
+
+def test_growing_and_cutting_the_newborn_again_is_the_identity(blueprint: Blueprint) -> None:
+    widths = seed(blueprint)
+    model = trained(blueprint, widths)
+    grown, wider = operate(blueprint, model, widths, [Grow(group, 3) for group in widths])
+    back, narrower = operate(
+        blueprint, grown, wider, [Cut(group, tuple(range(width))) for group, width in widths.items()]
+    )
+    assert narrower == widths
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(back.state_dict()[name], tensor)
+
+
+def test_removing_dead_channels_keeps_the_output(blueprint: Blueprint) -> None:
+    widths = seed(blueprint)
+    model = trained(blueprint, widths)
+    with torch.no_grad():
+        for group, slots in find(blueprint.build, widths).items():
+            readers = [slot for slot in slots if slot.axis == 1 and slot.path.endswith("weight")]
+            for slot in readers:
+                model.get_parameter(slot.path)[:, : slot.span] = 0
+            assert readers, group
+    alive = Liveness(blueprint, widths)(model, widths)
+    cuts = surgery.remaining(alive, frozenset())
+    smaller, narrower = operate(blueprint, model, widths, cuts)
+    assert all(narrower[group] <= max(1, widths[group] - 1) for group in widths)
+    images = torch.rand(8, *SHAPE)
+    torch.testing.assert_close(smaller(images), model(images), rtol=1e-4, atol=1e-4)
+
+
+def test_a_chain_of_dead_channels_dies_together() -> None:
+    blueprint, widths = Blueprint("mlp", (1, 4, 4), 3), {"layer1": 3, "layer2": 3, "layer3": 3}
+    model = blueprint.build(widths)
+    with torch.no_grad():
+        model.get_parameter("units.layer2.linear.weight")[1:] = 0  # only its first unit is fed
+        model.get_parameter("units.layer2.linear.weight")[0, 1:] = 0  # and by one unit alone
+    alive = Liveness(blueprint, widths)(model, widths)
+    assert alive["layer1"].tolist() == [True, False, False]
+    assert alive["layer2"].tolist() == [True, False, False]
+    assert alive["layer3"].all()
+
+
+def test_a_group_keeps_one_channel_unless_its_block_may_vanish() -> None:
+    dead = {"must": torch.zeros(3, dtype=torch.bool), "may": torch.zeros(2, dtype=torch.bool)}
+    assert surgery.remaining(dead, frozenset({"may"})) == [Cut("must", (0,)), Cut("may", ())]
+
+
+def test_a_block_that_grows_from_nothing_starts_fresh() -> None:
+    blueprint = Blueprint("resnet", SHAPE, 10)
+    widths = {**seed(blueprint), "inner1_2": 0}
+    model = trained(blueprint, widths)
+    grown, wider = operate(blueprint, model, widths, [Grow("inner1_2", 4)])
+    assert wider["inner1_2"] == 4
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(grown.state_dict()[name], tensor)
+
+
+def test_old_moments_are_kept_and_new_ones_start_at_zero() -> None:
+    blueprint, widths = Blueprint("mlp", (1, 4, 4), 3), {"layer1": 3, "layer2": 3, "layer3": 3}
+    model = blueprint.build(widths)
+    optimizer = torch.optim.AdamW(model.parameters())
+    model(torch.rand(8, 1, 4, 4)).sum().backward()
+    optimizer.step()
+    operation = surgery.Operation(widths, [Cut("layer2", (2, 0)), Grow("layer2", 1)])
+    rebuilt = blueprint.build(operation.widths)
+    fresh = torch.optim.AdamW(rebuilt.parameters())
+    slots = find(blueprint.build, widths)
+    surgery.transfer_moments(operation, slots, (model, optimizer), (rebuilt, fresh))
+    path = "units.layer2.linear.weight"
+    before = optimizer.state[model.get_parameter(path)]["exp_avg"]
+    after = fresh.state[rebuilt.get_parameter(path)]["exp_avg"]
+    torch.testing.assert_close(after, torch.stack([before[2], before[0], torch.zeros(3)]))

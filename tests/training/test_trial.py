@@ -1,0 +1,145 @@
+"""A trial in its folder: killed anywhere, it goes on; what cannot be read, it says."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from gnap_search.contracts import Data
+from gnap_search.errors import CorruptCheckpoint, TrialError, UserError
+from gnap_search.front import dominates
+from gnap_search.results import History, Point
+from gnap_search.structure import model as models
+from gnap_search.training import checkpoint, evaluate
+from gnap_search.training.trainer import Plan, Trainer, check_settings
+from gnap_search.training.trial import Trial
+
+PLAN = Plan(4, "digits", "gnap", "plain-cnn", "classification", 5, 7, ("affine",), {"pruning_strength": 1e-3})
+
+
+def timeless(points: list[Point]) -> list[Point]:
+    return [dataclasses.replace(point, seconds=0.0) for point in points]
+
+
+@pytest.fixture(scope="module")
+def whole(small_digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    """A trial that nothing disturbed."""
+    trial = Trial(PLAN, small_digits, tmp_path_factory.mktemp("whole"))
+    while not trial.finished:
+        trial.advance()
+    return trial
+
+
+def test_the_folder_tells_everything(whole: Trial, small_digits: Data) -> None:
+    lines = (whole.folder / "history.jsonl").read_text().splitlines()
+    asked = {"epoch", "parameters", "weights", "macs", "validation_accuracy", "seconds"}
+    assert all(asked <= json.loads(line).keys() for line in lines)
+    assert list(History(whole.folder / "history.jsonl")) == whole.points
+    assert Plan.from_json((whole.folder / "plan.json").read_text()) == PLAN
+
+
+def test_a_kept_network_scores_what_its_point_says(whole: Trial, small_digits: Data) -> None:
+    kept = {int(path.stem): path for path in (whole.folder / "models").iterdir()}
+    front = [p for p in whole.points if not any(dominates(other, p) for other in whole.points)]
+    assert {point.epoch for point in front} <= kept.keys()
+    for point in front:
+        model, notes = models.load(kept[point.epoch])
+        assert evaluate.accuracy(model, small_digits.validation) == point.validation_accuracy
+        assert notes["point"] == point.id
+
+
+@pytest.mark.parametrize("after", ["network", "checkpoint", "history"])
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_killed_between_any_two_writes_it_goes_on_as_if_nothing_had_happened(
+    whole: Trial, small_digits: Data, tmp_path: Path, after: str, epochs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = Trial(PLAN, small_digits, tmp_path)
+    for _ in range(epochs):
+        trial.advance()
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        if after == "network":
+            patch.setattr(checkpoint, "save", die)
+        elif after == "checkpoint":
+            patch.setattr(History, "append", die)
+        trial.advance()
+        die()
+    again = Trial(PLAN, small_digits, tmp_path)
+    while not again.finished:
+        again.advance()
+    assert again.notice is None
+    assert timeless(list(History(tmp_path / "history.jsonl"))) == timeless(whole.points)
+
+
+def test_a_corrupt_checkpoint_restarts_the_trial_and_says_so(
+    whole: Trial, small_digits: Data, tmp_path: Path
+) -> None:
+    trial = Trial(PLAN, small_digits, tmp_path)
+    trial.advance()
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    again = Trial(PLAN, small_digits, tmp_path)
+    assert again.notice is not None
+    assert "trial 4 starts again" in again.notice
+    assert again.points == []
+    again.advance()
+    assert timeless(again.points) == timeless(whole.points[:1])
+
+
+def test_one_flipped_bit_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    checkpoint.save(path, {"a": torch.arange(1000.0)}, {"widths": {}})
+    content = bytearray(path.read_bytes())
+    content[-7] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CorruptCheckpoint, match="digest"):
+        checkpoint.load(path)
+
+
+def test_a_loss_that_is_no_number_ends_the_trial_with_its_reason(small_digits: Data, tmp_path: Path) -> None:
+    plan = dataclasses.replace(PLAN, settings={"learning_rate": 100, "weight_decay": 10})
+    trial = Trial(plan, small_digits, tmp_path)
+    with pytest.raises(TrialError, match=r"the training loss became (nan|inf) in epoch"):
+        while not trial.finished:
+            trial.advance()
+
+
+def test_a_process_that_lost_the_study_writes_nothing(small_digits: Data, tmp_path: Path) -> None:
+    owned = True
+    trial = Trial(PLAN, small_digits, tmp_path, owned=lambda: owned)
+    trial.advance()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    owned = False
+    with pytest.raises(TrialError, match="another driver"):
+        trial.advance()
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_training_threads_leave_the_global_random_state_alone(small_digits: Data) -> None:
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    Trainer(PLAN, small_digits).epoch()
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"prunning_strength": 1}, "did you mean 'pruning_strength'"),
+        ({"growth_factor": 0.5}, "below its least value"),
+        ({"saturation_patience": 1.5}, "not a whole number"),
+        ({"growth_trigger": "sometimes"}, "not one of"),
+        ({"learning_rate": "fast"}, "not a number"),
+    ],
+)
+def test_settings_that_no_trial_could_use_are_refused(settings: dict[str, float | str], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        check_settings("gnap", settings)
