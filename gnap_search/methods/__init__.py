@@ -1,0 +1,1 @@
+"""Methods: how networks grow and prune themselves, one file each."""

@@ -1,0 +1,1 @@
+"""Networks: functions of widths, one file each."""
