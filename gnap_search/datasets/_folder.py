@@ -51,7 +51,7 @@ def load(name: str, folder: Path, image_size: int | None = None) -> Data:
 
 
 def _parts(folder: Path) -> dict[str, Path]:
-    """Split -> folder; `train` alone where the classes lie in the folder itself."""
+    """Split -> folder; `train` alone where the classes (one may be called train) lie in it."""
     named: dict[str, Path] = {}
     subfolders = _subfolders(folder)
     for place in subfolders:
@@ -60,10 +60,10 @@ def _parts(folder: Path) -> dict[str, Path]:
             raise UserError(f"{folder} has both {named[part].name} and {place.name}; keep one of them.")
         if part is not None:
             named[part] = place
-    if "train" in named:
+    if "train" in named and _subfolders(named["train"]):
         return named
     if named and len(named) == len(subfolders):
-        raise UserError(f"{folder} has {' and '.join(sorted(named))} but no train folder; add one.")
+        raise UserError(f"{folder} needs a train folder with a subfolder of images for each class.")
     return {"train": folder}
 
 

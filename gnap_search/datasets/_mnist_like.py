@@ -89,4 +89,5 @@ def parse(blob: bytes, dimensions: int) -> np.ndarray:
     if blob[:4] != bytes((0, 0, 8, dimensions)) or len(blob) < start:
         raise ValueError("not an IDX file of unsigned bytes with that many dimensions")
     sizes = struct.unpack(f">{dimensions}I", blob[4:start])
-    return np.frombuffer(blob, np.uint8, offset=start).reshape(sizes)
+    # A copy, because an array over bytes cannot be written to, which torch warns of.
+    return np.frombuffer(blob, np.uint8, offset=start).reshape(sizes).copy()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-import os
 import shutil
 import socket
 import sys
@@ -18,7 +17,7 @@ from typing import Any
 
 from gnap_search.errors import UserError
 
-TIMEOUT = 20  # seconds without an answer, after which a download is given up
+TIMEOUT = 10  # seconds without an answer, after which a download is given up
 OPERATORS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -132,7 +131,6 @@ def _move(staging: Path, root: Path) -> None:
 
 
 def _last_line(problem: BaseException) -> str:
-    lines = str(problem).split(os.linesep)
-    return next((line.strip() for line in reversed(lines) if line.strip()), type(problem).__name__).rstrip(
-        "."
-    )
+    """The last thing that an error says, without the brackets and dots around it."""
+    lines = [line.strip("<>. ") for line in str(problem).splitlines() if line.strip()]
+    return lines[-1] if lines else type(problem).__name__

@@ -13,6 +13,7 @@ import scipy.io
 from PIL import Image
 
 from gnap_search.datasets import _torchvision, mnist
+from gnap_search.training import augment
 
 SIZES = {"train": 40, "t10k": 20}
 
@@ -23,6 +24,24 @@ def real_data():
     if folder is None:
         pytest.skip("GNAP_SEARCH_TEST_DATA names no folder with the real data sets")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def is_sound():
+    """Whether a `Data` keeps its contract."""
+
+    def check(data, shape=None):
+        assert shape in (None, data.shape)
+        assert len(data.digest) == 64
+        augment.check(data.augmentation)
+        for split in (data.train, data.validation, data.test):
+            assert split.images.dtype == np.uint8 and split.labels.dtype == np.int64
+            assert split.images.shape == (len(split), *data.shape)
+            assert split.images.flags.c_contiguous and split.images.flags.writeable
+            assert set(split.labels.tolist()) == set(range(len(data.classes)))
+        return True
+
+    return check
 
 
 def pictures(count, channels, side, classes=10):
@@ -37,14 +56,13 @@ def md5(path):
 
 
 def idx(array):
-    return (
-        struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
-    )
+    header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+    return header + array.astype(np.uint8).tobytes()
 
 
 @pytest.fixture
 def mnist_like(tmp_path, monkeypatch):
-    """kind -> a root with 40 + 20 images in MNIST's format, plain and gzipped; torchvision believes in them."""
+    """kind -> a root with 40 + 20 images in MNIST's format, plain and gzipped, as if published."""
 
     def write(kind):
         source, raw = _torchvision.kind(kind), tmp_path / kind / "raw"

@@ -44,6 +44,10 @@ def test_labels_belong_to_the_images(tmp_path):
         assert np.array_equal(split.images[:, 0, 0, 0] >= 200, split.labels == 1)
 
 
+def test_a_class_may_be_called_train(image_folder):
+    assert datasets.load(str(image_folder({"car": 5, "train": 5}))).classes == ("car", "train")
+
+
 def test_hidden_and_other_files_are_passed_over(image_folder):
     folder = image_folder({"a/deeper": 5, "b": 5, ".thumbnails": 3, "b/.cache": 3})
     (folder / "a" / "notes.txt").write_text("not an image")
@@ -78,7 +82,8 @@ def test_images_get_the_asked_size(image_folder):
         ({"train/a": 9, "train/b": 9, "test/a": 2}, "class 'b' is in train alone"),
         ({"train/a": 9, "train/b": 9, "test/a": 2, "test/b": 2, "test/c": 2}, "class 'c' is in test alone"),
         ({"train/a": 9, "train/b": 9, "val/a": 2, "valid/b": 2}, "has both val and valid; keep one"),
-        ({"test/a": 9, "test/b": 9}, "has test but no train folder"),
+        ({"train": 9, "test": 9}, "needs a train folder with a subfolder"),
+        ({"test/a": 9, "test/b": 9}, "needs a train folder with a subfolder"),
     ],
 )
 def test_unusable_folders_are_refused(image_folder, counts, sentence):
