@@ -17,11 +17,10 @@ def test_without_files_it_is_whole_or_says_what_is_missing(name, tmp_path, is_so
 
 
 @pytest.mark.parametrize("name", catalog.names("datasets"))
-def test_with_real_files_it_is_whole_and_stays_the_same(name, real_data, is_sound):
+def test_with_real_files_it_is_whole(name, real_data, is_sound):
     try:
         data = datasets.load(name, real_data, download=False)
     except UserError as refusal:
         pytest.skip(str(refusal))
     assert is_sound(data)
     assert data.name == name
-    assert data.digest == datasets.load(name, real_data, download=False).digest
