@@ -55,8 +55,8 @@ def run(
 ) -> Summary:
     """Create the study in `folder`, or go on with it, until every trial is settled or Ctrl-C is pressed.
 
-    `load` gives the data. With `extend`, the study in the folder may have fewer trials than this one. Nothing is
-    written when anything is refused.
+    `load` gives the data. With `extend`, the study in the folder may have fewer trials than this one. Nothing
+    is written when anything is refused.
 
     Raises:
         UserError: something is wrong with what was asked, or with where it should run; or every trial failed.

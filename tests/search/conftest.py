@@ -1,0 +1,142 @@
+"""What the search's tests share: small studies, a listener that takes notes, and the laws of a run that has ended."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from gnap_search import datasets, spec
+from gnap_search.contracts import Data
+from gnap_search.front import Front
+from gnap_search.results import Point
+from gnap_search.runs import Run
+from gnap_search.search import storage
+from gnap_search.search.ledger import DISCARDED, REASON, RETRY_OF
+
+PARAMETERS = {
+    "pruning_strength": {"low": 1e-4, "high": 3e-3, "log": True},
+    "growth_factor": {"low": 1.2, "high": 2.0},
+    "saturation_patience": {"low": 1, "high": 4},
+}
+
+
+class Notes:
+    """A listener that remembers."""
+
+    def __init__(self, on_epoch: Callable[[Point], None] = lambda point: None) -> None:
+        self.started: list[int] = []
+        self.points: list[Point] = []
+        self.ended: dict[int, str | None] = {}
+        self.messages: list[str] = []
+        self.workers = 0
+        self._on_epoch = on_epoch
+
+    def study_started(self, settled: int, target: int, workers: int, front: Front) -> None:
+        del settled, target, front
+        self.workers = workers
+
+    def trial_started(self, trial: int, settings: Mapping[str, Any], epochs: int) -> None:
+        del settings, epochs
+        self.started.append(trial)
+
+    def epoch_ended(self, point: Point, front: Front) -> None:
+        del front
+        self.points.append(point)
+        self._on_epoch(point)
+
+    def trial_ended(self, trial: int, failure: str | None) -> None:
+        self.ended[trial] = failure
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+
+def small_study(**changes: Any) -> spec.Study:
+    """A study of digits that takes a few seconds."""
+    values = {"dataset": "digits", "trials": 4, "epochs": 3, "seed": 7, "parameters": PARAMETERS}
+    return spec.Study.model_validate({**values, **changes})
+
+
+@functools.lru_cache(maxsize=1)
+def digits() -> Data:
+    return datasets.load("digits")
+
+
+def load(study: spec.Study, launch: spec.Launch) -> Data:
+    del launch
+    return digits() if study.dataset == "digits" else datasets.load(study.dataset)
+
+
+def a_point(**changes: Any) -> Point:
+    values = {field: 0 for field in Point.__dataclass_fields__}
+    values |= {"epoch": 1, "parameters": 100, "validation_accuracy": 0.5, "phase": "finishing", "widths": {}}
+    return Point(**{**values, **changes})
+
+
+def asked(run: Run) -> list[optuna.trial.FrozenTrial]:
+    """All of Optuna's trials of a run."""
+    held = storage.connect(run.folder, run.launch.storage)
+    trials = storage.study(held, run.name).get_trials()
+    held.remove_session()
+    held.engine.dispose()
+    return trials
+
+
+def check_laws(run: Run) -> None:
+    """What holds for every study that has come to its end, however often it was killed on the way."""
+    trials = [trial for trial in asked(run) if DISCARDED not in trial.user_attrs]
+    states = Counter(trial.state.name for trial in trials)
+    assert set(states) <= {"COMPLETE", "FAIL"}
+    originals = [trial for trial in trials if RETRY_OF not in trial.user_attrs]
+    assert len(originals) == run.study.trials
+    retried = Counter(trial.user_attrs[RETRY_OF] for trial in trials if RETRY_OF in trial.user_attrs)
+    failed = {trial.number for trial in originals if trial.state.name == "FAIL"}
+    assert retried == Counter(failed)
+    assert all(trial.user_attrs[REASON] for trial in trials if trial.state.name == "FAIL")
+    for trial in trials:
+        if trial.state.name == "COMPLETE":
+            _check_complete(run, trial)
+    _check_files(run)
+
+
+def _check_complete(run: Run, trial: optuna.trial.FrozenTrial) -> None:
+    points = [point for point in run.points() if point.trial == trial.number]
+    assert [point.epoch for point in points] == list(range(1, run.study.epochs + 1))
+    assert trial.values[0] == points[-1].validation_accuracy
+    assert not (run.trial_folder(trial.number) / "checkpoint.safetensors").exists()
+
+
+def _check_files(run: Run) -> None:
+    kept = {path.relative_to(run.folder) for path in run.folder.glob("trials/*/models/*")}
+    wanted = {run.model(point).relative_to(run.folder) for point in run.front().points}
+    assert kept == wanted
+    assert set(run.test_accuracies) >= {point.id for point in run.front().points}
+
+
+def marked_processes(mark: str) -> list[int]:
+    """The processes, zombies left out, that inherited an environment with this text in it."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def kill_all(mark: str) -> None:
+    """SIGKILL for a driver and everything that it started."""
+    while pids := marked_processes(mark):
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue

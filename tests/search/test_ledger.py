@@ -1,0 +1,219 @@
+"""Every ask is answered once, every failure is retried once, and no sampler minds either."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.trial import TrialState
+
+from gnap_search import spec
+from gnap_search.search import coverage, storage
+from gnap_search.search.ledger import DISCARDED, RETRY_OF, Ask, Ledger
+from tests.search.conftest import a_point, small_study
+
+CONDITIONAL = {
+    "kind": ["plain", "deep"],
+    "depth": {"low": 2, "high": 9, "when": {"kind": "deep"}},
+    "rate": {"low": 1e-3, "high": 1e-1, "log": True},
+}
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+
+
+class Desk:
+    """A study's ledger, opened anew by every driver."""
+
+    def __init__(self, held: BaseStorage, study: spec.Study) -> None:
+        self.study, self.storage = study, held
+        self.optuna = storage.study(self.storage, "desk")
+
+    def driver(self) -> Ledger:
+        return Ledger(storage.study(self.storage, "desk"), self.storage, self.study)
+
+    def states(self) -> list[TrialState]:
+        return [trial.state for trial in self.optuna.get_trials()]
+
+
+@pytest.fixture
+def desk():
+    return lambda **changes: Desk(InMemoryStorage(), small_study(**changes))
+
+
+@pytest.fixture
+def desk_on_disk(tmp_path: Path):
+    held = storage.connect(tmp_path, None)
+    yield lambda **changes: Desk(held, small_study(**changes))
+    held.remove_session()
+    held.engine.dispose()
+
+
+def good(ask: Ask) -> Any:
+    """A point whose accuracy and size follow from the settings."""
+    strength = float(ask.settings.get("pruning_strength", 1e-3))
+    return a_point(trial=ask.number, parameters=int(1 / strength), validation_accuracy=1 - 10 * strength)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:optuna")  # of the Gaussian process's optimiser
+@pytest.mark.parametrize("sampler", ["tpe", "nsgaii", "gp", "random", "qmc"])
+@pytest.mark.parametrize("parameters", [None, CONDITIONAL])
+def test_samplers_get_along_with_failures_constraints_and_conditions(desk, sampler: str, parameters: Any):
+    changes = {"parameters": parameters} if parameters else {}
+    trials = 12 if sampler == "gp" else 24
+    one = desk(trials=trials, sampler=sampler, constraints={"max_params": 900, "min_accuracy": 0.98}, **changes)
+    ledger, running = one.driver(), []
+    while (ask := ledger.ask()) or running:
+        running += [ask] if ask else []
+        if len(running) == 3 or ask is None:
+            oldest = running.pop(0)
+            if oldest.number % 5 == 2:
+                ledger.fail(oldest.number, "it was a Friday")
+            else:
+                assert ledger.complete(oldest.number, good(oldest)) is None
+    assert ledger.originals == trials
+    assert set(one.states()) == {TrialState.COMPLETE, TrialState.FAIL}
+    complete = [trial for trial in one.optuna.get_trials() if trial.state == TrialState.COMPLETE]
+    assert all(set(trial.constraints) == {"max_params", "min_accuracy"} for trial in complete)
+
+
+def test_the_sampler_hears_accuracy_and_the_logarithm_of_size(desk):
+    one = desk()
+    ledger = one.driver()
+    number = ledger.ask().number
+    ledger.complete(number, a_point(parameters=1000, validation_accuracy=0.75))
+    assert one.optuna.get_trials()[number].values == [0.75, 3.0]
+    assert one.optuna.metric_names == ["validation_accuracy", "log10_parameters"]
+
+
+def test_an_empty_network_has_a_size_that_samplers_can_bear(desk):
+    one = desk()
+    ledger = one.driver()
+    number = ledger.ask().number
+    ledger.complete(number, a_point(parameters=0))
+    assert one.optuna.get_trials()[number].values[1] == 0
+
+
+@pytest.mark.parametrize("accuracy", [math.nan, math.inf])
+def test_what_is_not_a_number_is_a_failure(desk, accuracy: float):
+    one = desk()
+    ledger = one.driver()
+    number = ledger.ask().number
+    assert "accuracy" in ledger.complete(number, a_point(validation_accuracy=accuracy))
+    assert one.states()[number] == TrialState.FAIL
+    assert number in ledger.failures
+
+
+def test_a_failed_trial_is_retried_once_with_its_own_settings(desk_on_disk):
+    ledger = desk_on_disk(trials=2).driver()
+    first = ledger.ask()
+    ledger.fail(first.number, "bad luck")
+    retry = ledger.ask()
+    assert retry.number != first.number and retry.settings == first.settings
+    ledger.fail(retry.number, "bad luck again")
+    last = ledger.ask()
+    assert last.settings != first.settings
+    ledger.complete(last.number, good(last))
+    assert ledger.ask() is None
+    assert ledger.lost() == [first.number]
+    assert ledger.failures == {first.number: "bad luck", retry.number: "bad luck again"}
+
+
+def test_the_next_driver_adopts_what_was_asked_and_not_answered(desk_on_disk):
+    one = desk_on_disk(trials=3)
+    before = one.driver()
+    asks = [before.ask(), before.ask()]
+    after = one.driver()
+    assert after.adopt() == asks
+    assert after.left == 3
+    for ask in [*asks, after.ask()]:
+        assert after.complete(ask.number, good(ask)) is None
+    assert after.ask() is None and after.left == 0
+    assert after.completed == 3
+
+
+def test_a_trial_that_was_half_asked_is_asked_anew(desk):
+    one = desk(trials=2, sampler="random")
+    one.optuna.ask().suggest_float("pruning_strength", 1e-4, 3e-3, log=True)
+    ledger = one.driver()
+    assert ledger.adopt() == []
+    assert ledger.originals == 0
+    assert DISCARDED in one.optuna.get_trials()[0].user_attrs
+    assert [ledger.ask().number, ledger.ask().number, ledger.ask()] == [1, 2, None]
+
+
+def test_a_spread_out_proposal_survives_its_half_asked_trial(desk):
+    one = desk(trials=2)
+    first = coverage.proposal(one.study, 0)
+    one.optuna.enqueue_trial(first)
+    one.optuna.ask()  # and its driver dies before any setting is drawn
+    ledger = one.driver()
+    assert ledger.adopt() == []
+    assert ledger.ask() == Ask(1, first)
+
+
+def test_a_retry_that_was_half_asked_is_queued_again(desk):
+    one = desk(trials=1)
+    ledger = one.driver()
+    first = ledger.ask()
+    ledger.fail(first.number, "bad luck")
+    one.optuna.ask()  # takes the retry, and its driver dies before any setting is drawn
+    ledger = one.driver()
+    assert ledger.adopt() == []
+    retry = ledger.ask()
+    assert retry.settings == first.settings
+    assert one.optuna.get_trials()[retry.number].user_attrs[RETRY_OF] == first.number
+
+
+def test_a_failure_whose_retry_was_never_queued_is_retried_by_the_next_driver(desk):
+    one = desk(trials=1)
+    first = one.driver().ask()
+    one.optuna.tell(first.number, state=TrialState.FAIL)
+    ledger = one.driver()
+    ledger.adopt()
+    assert ledger.ask().settings == first.settings
+
+
+def test_constraints_may_be_told_twice(desk):
+    one = desk(constraints={"max_params": 10})
+    ledger = one.driver()
+    ask = ledger.ask()
+    ledger._trial(ask.number).set_constraint("max_params", 1.0)
+    ledger.complete(ask.number, a_point(trial=ask.number))
+    assert one.optuna.get_trials()[ask.number].constraints == {"max_params": 1.0}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "nsgaii"])
+def test_a_discrete_space_is_not_asked_the_same_twice_while_there_is_something_new(desk, sampler: str):
+    one = desk(trials=5, sampler=sampler, parameters={"kind": ["a", "b", "c"], "count": {"low": 1, "high": 9}})
+    ledger, seen = one.driver(), []
+    while ask := ledger.ask():
+        seen.append(tuple(ask.settings.items()))
+        ledger.complete(ask.number, a_point(trial=ask.number, parameters=50 + ask.number))
+    assert len(seen) == 5 == len(set(seen))
+
+
+def test_a_discrete_space_that_is_used_up_does_not_end_the_study(desk):
+    ledger = desk(trials=5, parameters={"kind": ["a", "b"]}).driver()
+    count = 0
+    while ask := ledger.ask():
+        ledger.complete(ask.number, a_point(trial=ask.number))
+        count += 1
+    assert count == 5
+
+
+def test_an_extended_study_asks_for_the_rest(desk):
+    one = desk(trials=2)
+    ledger = one.driver()
+    for _ in range(2):
+        ledger.complete(*(lambda ask: (ask.number, good(ask)))(ledger.ask()))
+    longer = Ledger(storage.study(one.storage, "desk"), one.storage, small_study(trials=5))
+    assert longer.left == 3
+    assert [longer.ask().number for _ in range(3)] == [2, 3, 4]
+    assert longer.ask() is None

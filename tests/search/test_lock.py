@@ -1,0 +1,70 @@
+"""One driver at a time: the second is refused while the first lives, and let in when it has died."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gnap_search.errors import UserError
+from gnap_search.search.lock import DriverLock, Lease, refuse_if_driven
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from gnap_search.search.lock import DriverLock
+with DriverLock(Path(sys.argv[1])):
+    print("locked", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_driver_is_refused_by_name_and_let_in_after_a_kill(tmp_path: Path):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, tmp_path], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": "."}
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(UserError, match=f"process {holder.pid} on "):
+            DriverLock(tmp_path).__enter__()
+        with pytest.raises(UserError, match=f"process {holder.pid} on "):
+            refuse_if_driven(tmp_path)
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+    refuse_if_driven(tmp_path)
+    with DriverLock(tmp_path):
+        assert str(os.getpid()) in (tmp_path / "driver.lock").read_text()
+
+
+def test_looking_does_not_lock(tmp_path: Path):
+    refuse_if_driven(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    with DriverLock(tmp_path):
+        pass
+    refuse_if_driven(tmp_path)
+    with DriverLock(tmp_path):
+        pass
+
+
+def test_a_new_lease_ends_the_old_one(tmp_path: Path):
+    old = Lease.grant(tmp_path)
+    assert old.held() and not old.ending()
+    new = Lease.grant(tmp_path)
+    assert not old.held() and old.ending()
+    assert new.held() and not new.ending()
+
+
+def test_a_lease_that_ends_is_held_to_the_last_write(tmp_path: Path):
+    lease = Lease.grant(tmp_path)
+    lease.end()
+    assert lease.held() and lease.ending()
+
+
+def test_a_lease_whose_folder_is_gone_is_lost(tmp_path: Path):
+    lease = Lease.grant(tmp_path)
+    lease.path.unlink()
+    assert not lease.held() and lease.ending()

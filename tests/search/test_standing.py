@@ -1,0 +1,95 @@
+"""The driver's front is the one that the histories give, and only its networks stay on the disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gnap_search.results import History
+from gnap_search.runs import Run
+from gnap_search.search.standing import Standing
+from tests.search.conftest import Notes, a_point, small_study
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    (tmp_path / "study.toml").write_text(small_study().to_toml())
+    return Run(tmp_path)
+
+
+def train(run: Run, trial: int, epoch: int, parameters: int, accuracy: float):
+    """What a worker leaves of an epoch."""
+    point = a_point(trial=trial, epoch=epoch, parameters=parameters, validation_accuracy=accuracy)
+    run.model(point).parent.mkdir(parents=True, exist_ok=True)
+    run.model(point).write_text("a network")
+    History(run.trial_folder(trial) / "history.jsonl").append(point)
+    return point
+
+
+def kept(run: Run) -> set[Path]:
+    return set(run.folder.glob("trials/*/models/*.safetensors"))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6), st.integers(0, 5)), max_size=25))
+def test_networks_on_the_disk_are_those_of_the_front(tmp_path_factory, reports):
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "study.toml").write_text(small_study().to_toml())
+    run = Run(folder)
+    standing, epochs = Standing(run, Notes()), [0] * 4
+    for trial, parameters, accuracy in reports:
+        epochs[trial] += 1
+        point = train(run, trial, epochs[trial], parameters, accuracy / 10)
+        standing.report(trial, [point], None)
+    assert list(standing.front.points) == list(run.front().points)
+    assert kept(run) == {run.model(point) for point in run.front().points}
+
+
+def test_a_point_counts_once_however_often_it_is_reported(run: Run):
+    notes = Notes()
+    standing = Standing(run, notes)
+    points = [train(run, 0, epoch, 100, epoch / 10) for epoch in (1, 2)]
+    standing.report(0, points[:1], None)
+    standing.report(0, points, None)
+    assert notes.points == points
+    assert standing.last(0) == points[-1]
+
+
+def test_the_next_driver_clears_away_what_the_last_one_left(run: Run):
+    train(run, 0, 1, 100, 0.5)
+    best = train(run, 0, 2, 100, 0.9)
+    going = train(run, 1, 1, 200, 0.3)
+    ahead = run.model(going).with_name("2.safetensors")  # written, and then killed before its line
+    ahead.write_text("a network")
+    for trial in (0, 1):
+        (run.trial_folder(trial) / "checkpoint.safetensors").write_text("a state")
+    Standing(run, Notes()).clear_away(settled={0})
+    assert kept(run) == {run.model(best), ahead}
+    assert not (run.trial_folder(0) / "checkpoint.safetensors").exists()
+    assert (run.trial_folder(1) / "checkpoint.safetensors").exists()
+
+
+def test_a_trial_that_starts_again_is_counted_again(run: Run):
+    notes = Notes()
+    best = train(run, 0, 1, 100, 0.9)
+    other = train(run, 1, 1, 100, 0.8)
+    standing = Standing(run, notes)
+    assert list(standing.front.points) == [best]
+    standing.report(0, [], "trial 0 starts again")
+    assert list(standing.front.points) == [other]
+    standing.report(0, [best], None)
+    assert list(standing.front.points) == [best]
+    assert notes.messages == ["trial 0 starts again"]
+
+
+def test_a_budget_keeps_points_off_the_front(tmp_path: Path):
+    (tmp_path / "study.toml").write_text(small_study(constraints={"max_params": 150}).to_toml())
+    run = Run(tmp_path)
+    standing = Standing(run, Notes())
+    small, large = train(run, 0, 1, 100, 0.5), train(run, 0, 2, 200, 0.9)
+    standing.report(0, [small, large], None)
+    assert list(standing.front.points) == [small]
+    assert kept(run) == {run.model(small)}

@@ -1,0 +1,152 @@
+"""A study is created or gone on with only where nothing speaks against it, and a refusal writes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gnap_search import spec
+from gnap_search.errors import UserError
+from gnap_search.runs import Run
+from gnap_search.search import launch, storage, study
+from gnap_search.search.ledger import Ledger
+from gnap_search.search.lock import DriverLock
+from tests.search.conftest import Notes, digits, load, small_study
+
+HERE = spec.Launch()
+
+
+def create(folder: Path, digest: str = "", **place: object) -> None:
+    with study.opened(small_study(), folder, spec.Launch(**place), digest or digits().digest) as ledger:
+        assert isinstance(ledger, Ledger)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def refused(folder: Path, asked: spec.Study, words: str, place: spec.Launch = HERE, *, extend: bool = False):
+    """Running the study is refused in one sentence with these words, and nothing has been written."""
+    before = content(folder.parent)
+    with pytest.raises(UserError, match=words) as refusal:
+        launch.run(asked, folder, place, Notes(), load, extend=extend)
+    assert "\n" not in str(refusal.value)
+    assert content(folder.parent) == before
+
+
+def test_a_run_folder_says_what_was_asked_and_where(tmp_path: Path):
+    create(tmp_path / "one", "1234", cpus_per_trial=2)
+    run = Run(tmp_path / "one")
+    assert run.study == small_study()
+    assert run.launch.cpus_per_trial == 2
+    environment = json.loads((run.folder / "environment.json").read_text())
+    assert environment["data_digest"] == "1234"
+    assert set(environment) >= {"command", "created", "machine", "python", "versions"}
+    held = storage.connect(run.folder, None)
+    assert storage.study(held, "one").metric_names == ["validation_accuracy", "log10_parameters"]
+    held.engine.dispose()
+
+
+def test_another_study_of_the_same_name_is_refused_by_its_differences(tmp_path: Path):
+    create(tmp_path / "one")
+    other = small_study(epochs=9, sampler="random")
+    refused(tmp_path / "one", other, "epochs 3, not 9, sampler tpe, not random.*--study")
+
+
+def test_more_trials_are_refused_with_the_way_to_extend(tmp_path: Path):
+    create(tmp_path / "one")
+    refused(tmp_path / "one", small_study(trials=10), "trials 4, not 10.*resume one --trials \\+6")
+
+
+def test_fewer_trials_are_refused(tmp_path: Path):
+    create(tmp_path / "one")
+    refused(tmp_path / "one", small_study(trials=2), "trials 4, not 2")
+    refused(tmp_path / "one", small_study(trials=2), "has 4 trials already", extend=True)
+
+
+def test_extending_changes_the_trials_alone(tmp_path: Path):
+    create(tmp_path / "one")
+    study.refuse_conflicts(small_study(trials=9), tmp_path / "one", extend=True)
+    refused(tmp_path / "one", small_study(trials=9, epochs=5), "epochs 3, not 5", extend=True)
+
+
+def test_a_study_with_a_driver_is_refused(tmp_path: Path):
+    create(tmp_path / "one")
+    with DriverLock(tmp_path / "one"):
+        refused(tmp_path / "one", small_study(), "being driven by process")
+
+
+def test_other_data_are_refused(tmp_path: Path):
+    create(tmp_path / "one", digest="other")
+    refused(tmp_path / "one", small_study(), "began with other data")
+
+
+def test_a_lost_storage_is_told(tmp_path: Path):
+    create(tmp_path / "one")
+    (tmp_path / "one" / "study.db").unlink()
+    refused(tmp_path / "one", small_study(), "lost its study.db")
+
+
+def test_a_damaged_storage_is_told(tmp_path: Path):
+    create(tmp_path / "one")
+    (tmp_path / "one" / "study.db").write_bytes(b"this is no database" * 100)
+    with pytest.raises(UserError, match="cannot be opened"):
+        create(tmp_path / "one")
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("nonsense", "should look like postgresql"),
+        ("nosuch://host/name", "should look like postgresql"),
+        ("postgresql+nosuch://host/name", "should look like postgresql"),
+        ("postgresql+psycopg://me:secret@127.0.0.1:9/name", "postgresql\\+psycopg://me@127.0.0.1:9/name"),
+        ("sqlite:////nowhere/study.db", "unable to open"),
+    ],
+)
+def test_a_storage_that_does_not_answer_is_refused(tmp_path: Path, address: str, words: str):
+    refused(tmp_path / "one", small_study(), words, spec.Launch(storage=address))
+
+
+def test_a_name_that_the_storage_has_already_is_refused(tmp_path: Path):
+    address = f"sqlite:///{tmp_path}/shared.db"
+    with study.opened(small_study(), tmp_path / "one", spec.Launch(storage=address), "1234") as ledger:
+        ledger.ask()
+    refused(tmp_path / "elsewhere" / "one", small_study(), "another study named 'one'", spec.Launch(storage=address))
+
+
+def test_settings_that_no_trial_accepts_are_refused(tmp_path: Path):
+    refused(tmp_path / "one", small_study(parameters={"prunning_strength": 1e-3}), "did you mean 'pruning_strength'")
+    refused(tmp_path / "one", small_study(parameters={"learning_rate": {"low": 1.0, "high": 1e9}}), "learning_rate")
+
+
+def test_more_processors_or_gpus_than_there_are_are_refused(tmp_path: Path):
+    refused(tmp_path / "one", small_study(), "--cpus-per-trial 4096", spec.Launch(cpus_per_trial=4096))
+    refused(tmp_path / "one", small_study(), "--gpus-per-trial 64", spec.Launch(gpus_per_trial=64))
+    refused(tmp_path / "one", small_study(), "whole number", spec.Launch(cpus_per_trial=1.5))
+
+
+def test_unknown_data_are_refused(tmp_path: Path):
+    refused(tmp_path / "one", small_study(dataset="digitz"), "did you mean 'digits'")
+
+
+def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    refused(tmp_path / "file" / "one", small_study(), "is not a folder")
+
+
+def test_a_full_disk_is_told_with_the_way_on(tmp_path: Path):
+    folder = tmp_path / "one"
+    folder.mkdir()
+    (folder / "study.toml.draft").symlink_to("/dev/full")
+    with pytest.raises(UserError, match="No space left.*resume one"):
+        create(folder)
+    assert not (folder / "study.toml").exists()
+
+
+def test_an_attempt_that_was_killed_while_it_began_can_be_repeated(tmp_path: Path):
+    create(tmp_path / "one")
+    (tmp_path / "one" / "study.toml").unlink()
+    create(tmp_path / "one")

@@ -1,0 +1,159 @@
+"""A study survives what happens to its driver: SIGKILL at any moment, Ctrl-C once, Ctrl-C twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gnap_search.results import Point
+from gnap_search.runs import Run
+from tests.search.conftest import asked, check_laws, kill_all, marked_processes, small_study
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+DRIVER = Path(__file__).with_name("driver.py")
+POSTGRES = os.environ.get("GNAP_SEARCH_TEST_POSTGRES")
+
+
+class Drivers:
+    """Starts drivers of one study, one after the other, each in a session of its own."""
+
+    def __init__(self, folder: Path, storage: str | None = None, **study: object) -> None:
+        self.run, self.storage = Run(folder), storage
+        self.mark = f"gnap-test-{secrets.token_hex(8)}"
+        self._file = folder.with_name("asked.toml")
+        self._file.write_text(small_study(**study).to_toml())
+
+    def start(self) -> subprocess.Popen[str]:
+        arguments = [str(self.run.folder), str(self._file), *([self.storage] if self.storage else [])]
+        return subprocess.Popen(
+            [sys.executable, DRIVER, *arguments],
+            env={**os.environ, "MARK": self.mark, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def finish(self) -> str:
+        """Drive the study to its end; what was printed."""
+        driver = self.start()
+        output, _ = driver.communicate(timeout=200)
+        assert driver.returncode == 0, output
+        return output
+
+    def kill(self, driver: subprocess.Popen[str]) -> None:
+        kill_all(self.mark)
+        driver.communicate()
+
+
+@pytest.fixture
+def drivers(tmp_path: Path) -> Iterator[type[Drivers]]:
+    made: list[Drivers] = []
+
+    def make(storage: str | None = None, **study: object) -> Drivers:
+        name = f"kill-{secrets.token_hex(4)}"
+        made.append(Drivers(tmp_path / name, storage, **study))
+        return made[-1]
+
+    yield make
+    for one in made:
+        kill_all(one.mark)
+
+
+def points_known(run: Run) -> dict[str, Point]:
+    return {point.id: point for point in run.points()} if (run.folder / "study.toml").exists() else {}
+
+
+def killed_at_random(one: Drivers, generator: random.Random, rounds: int) -> None:
+    """Kill driver after driver at a random moment; what the histories had then, they keep."""
+    for _ in range(rounds):
+        driver = one.start()
+        _wait_for_work(driver)
+        time.sleep(generator.uniform(0, 2.5))
+        one.kill(driver)
+        known = points_known(one.run)
+        second = one.start()
+        time.sleep(generator.uniform(0, 6))
+        one.kill(second)
+        after = points_known(one.run)
+        assert {name: after.get(name) for name in known} == known
+
+
+def _wait_for_work(driver: subprocess.Popen[str]) -> None:
+    """Until an epoch has ended, or the study has."""
+    assert driver.stdout is not None
+    while (line := driver.stdout.readline()) and not line.startswith("epoch"):
+        pass
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_at_any_moment_a_study_ends_as_if_nothing_had_happened(drivers, seed: int):
+    one = drivers(trials=5, epochs=12)
+    killed_at_random(one, random.Random(seed), rounds=2)
+    one.finish()
+    check_laws(one.run)
+    assert marked_processes(one.mark) == []
+
+
+@pytest.mark.skipif(not POSTGRES, reason="GNAP_SEARCH_TEST_POSTGRES names no database")
+def test_killed_with_its_trials_in_postgresql(drivers):
+    one = drivers(POSTGRES, trials=4, epochs=12)
+    killed_at_random(one, random.Random(3), rounds=1)
+    one.finish()
+    check_laws(one.run)
+    assert not (one.run.folder / "study.db").exists()
+
+
+def test_ctrl_c_once_ends_gently_and_says_how_to_go_on(drivers):
+    one = drivers(trials=4, epochs=80)
+    driver = one.start()
+    _wait_for_work(driver)
+    os.killpg(driver.pid, signal.SIGINT)  # as a terminal does, to Ray's processes as well
+    output, _ = driver.communicate(timeout=60)
+    assert driver.returncode == 130
+    assert f"resume {one.run.name}" in output and "Traceback" not in output
+    assert [trial.state.name for trial in asked(one.run)] == ["RUNNING", "RUNNING"]
+    assert all((one.run.trial_folder(trial) / "checkpoint.safetensors").exists() for trial in (0, 1))
+    assert marked_processes(one.mark) == []
+    known = points_known(one.run)
+    one.finish()
+    assert known.items() <= points_known(one.run).items()
+    check_laws(one.run)
+
+
+def test_ctrl_c_twice_is_out_at_once_and_loses_nothing(drivers):
+    one = drivers(trials=3, epochs=60)
+    driver = one.start()
+    _wait_for_work(driver)
+    os.killpg(driver.pid, signal.SIGINT)
+    time.sleep(0.01)
+    os.killpg(driver.pid, signal.SIGINT)
+    start = time.monotonic()
+    driver.communicate(timeout=60)
+    assert driver.returncode == 130
+    assert time.monotonic() - start < 5
+    known = points_known(one.run)
+    one.finish()
+    assert known.items() <= points_known(one.run).items()
+    check_laws(one.run)
+
+
+def test_a_second_driver_is_refused_while_the_first_is_at_work(drivers):
+    one = drivers(trials=2, epochs=60)
+    first = one.start()
+    _wait_for_work(first)
+    second = one.start()
+    output, _ = second.communicate(timeout=60)
+    assert second.returncode != 0 and f"is being driven by process {first.pid} on" in output
+    one.kill(first)
+    one.finish()
+    check_laws(one.run)
