@@ -9,17 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gnap_search.errors import UserError
+
 
 @dataclasses.dataclass(frozen=True)
 class Point:
     """A settled state of one trial: its network at the end of an epoch, with hard gates and no dead channel.
 
-    Accuracies lie in [0, 1]; losses are mean cross-entropies in nats; `seconds` is the time that the epoch took,
-    evaluation included. `parameters` follows the one counting rule (`gnap_search.structure.cost`): live non-zero
-    weights, live biases and live norm affine values; `weights` counts the first of these alone. `macs` is the
-    multiply-accumulate count for one image of the network without its dead channels; `live_macs` leaves out the
-    zero weights too. `phase` is `growing`, `pruning` or `finishing`; `grown` says that the
-    network widened right after this point.
+    Accuracies lie in [0, 1]; losses are mean cross-entropies in nats; `seconds` is the time that the
+    epoch took, evaluation included. `parameters` follows the one counting rule
+    (`gnap_search.structure.cost`): live non-zero weights, live biases and live norm affine values;
+    `weights` counts the first of these alone. `macs` is the multiply-accumulate count for one image of
+    the network without its dead channels; `live_macs` leaves out the zero weights too. `phase` is
+    `growing`, `pruning` or `finishing`; `grown` says that the network widened right after this point.
     """
 
     trial: int
@@ -60,12 +62,22 @@ class History:
         self.path = path
 
     def __iter__(self) -> Iterator[Point]:
-        """The points; a last line that a crash cut short is left out."""
+        """The points; a last line that a crash cut short is left out.
+
+        Raises:
+            UserError: a line is not a point.
+        """
         if not self.path.exists():
             return
-        for line in self.path.read_text().splitlines(keepends=True):
-            if line.endswith("\n"):
-                yield Point.from_json(line)
+        for number, line in enumerate(self.path.read_bytes().splitlines(keepends=True), start=1):
+            if line.endswith(b"\n"):
+                yield self._point(line, number)
+
+    def _point(self, line: bytes, number: int) -> Point:
+        try:
+            return Point.from_json(line.decode())
+        except (ValueError, TypeError):
+            raise UserError(f"{self.path}, line {number}, is damaged; delete that line.") from None
 
     def append(self, point: Point) -> None:
         """Write one more line."""

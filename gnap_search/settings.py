@@ -1,13 +1,14 @@
 """Settings: typed, bounded, explained fields of frozen dataclasses, decoded once from flat names.
 
-Methods and the trainer declare their hyper-parameters with `setting`; everything that a user may write, in TOML
-or as a flag, is checked against those declarations. Standard library only, so that training runs where the
-search's own dependencies are not installed.
+Methods and the trainer declare their hyper-parameters with `setting`; everything that a user may write,
+in TOML or as a flag, is checked against those declarations. Standard library only, so that training runs
+where the search's own dependencies are not installed.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -64,20 +65,23 @@ def decode(group: type[T], values: Mapping[str, Value]) -> T:
 
 
 def _convert(name: str, value: Value, kind: type) -> Any:
-    if kind is bool:
-        words: dict[Any, bool] = {True: True, False: False, "true": True, "false": False}
-        if value in words and not isinstance(value, (int, float)) or isinstance(value, bool):
-            return words[value]
-    elif kind is str and isinstance(value, str):
+    """The value as a `kind`; numbers may be written as text, and whole ones as `3.0`."""
+    if kind is bool and (isinstance(value, bool) or value in ("true", "false")):
+        return value in (True, "true")
+    if kind is str and isinstance(value, str):
         return value
-    elif kind in (int, float) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except ValueError:
-            number = float("nan")
-        if number == number and (kind is float or number == int(number)):
+    if kind in (int, float) and not isinstance(value, bool):
+        number = _number(value)
+        if math.isfinite(number) and (kind is float or number.is_integer()):
             return kind(number)
     raise UserError(f"{name} = {value!r} is not a {_WORDS[kind]}.")
+
+
+def _number(value: Value) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan
 
 
 _WORDS = {bool: "truth value (true or false)", str: "word", int: "whole number", float: "number"}
