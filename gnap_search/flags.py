@@ -45,7 +45,7 @@ def literal(text: str) -> bool | int | float | str:
     return text
 
 
-def _assignments(texts: Sequence[str]) -> dict[str, Any]:
+def assignments(texts: Sequence[str]) -> dict[str, Any]:
     """`key=value`, `key=low..high` and `key=one,two` as a study's `[parameters]` table says them."""
     parameters: dict[str, Any] = {}
     for text in texts:
@@ -107,7 +107,7 @@ class Asked(Limited, total=False):
         Flag(
             "Fix a setting, key=value, or search it, key=low..high or key=one,two.",
             "--set",
-            read=_assignments,
+            read=assignments,
             repeated=True,
         ),
     ]
