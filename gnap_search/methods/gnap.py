@@ -2,19 +2,20 @@
 
 Growing Networks with Autonomous Pruning, C. De Lambilly and S. Duffner, arXiv 2603.19759 (2026).
 
-The network starts small. Every weight has a gate score `m`, and the weight that computes is `w * H(m)` with the
-Heaviside step H. The loss carries a price for each open gate, so gates close by gradient descent
-where the loss does not pay for them, and may open again: no pruning rate and no threshold is set by hand. Channels whose
-weights have all closed are removed. When the objective no longer falls, all groups of channels widen.
+The network starts small. Every weight has a gate score `m`, and the weight that computes is `w * H(m)`
+with the Heaviside step H. The loss carries a price for each open gate, so gates close by gradient descent
+where the loss does not pay for them, and may open again: no pruning rate and no threshold is set by hand.
+Channels whose weights have all closed are removed. When the objective no longer falls, all groups of
+channels widen.
 
-What makes it stop: in a trial's finish nothing grows, the learning rate falls to zero, and from the middle of the
-finish on the gates are frozen.
+What makes it stop: in a trial's finish nothing grows, the learning rate falls to zero, and from the
+middle of the finish on the gates are frozen.
 
-**This is a reconstruction.** Only the paper's abstract is public to us. It says that the size grows each time a
-saturation point is reached, and that pruning is done by gradient descent, autonomously, at the same time as
-training. The gate with a straight-through gradient follows Ivan and Florian, arXiv 2006.16627 (binary gates on
-fixed thresholds); the price per open gate, the saturation test on loss plus price, growth of all widths by
-one factor, and every constant are our choices.
+**This is a reconstruction.** Only the paper's abstract is public to us. It says that the size grows each
+time a saturation point is reached, and that pruning is done by gradient descent, autonomously, at the
+same time as training. The gate with a straight-through gradient follows Ivan and Florian, arXiv
+2006.16627 (binary gates on fixed thresholds); the price per open gate, the saturation test on loss plus
+price, growth of all widths by one factor, and every constant are our choices.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class _Price(torch.autograd.Function):
         return price * torch.stack([(score > 0).sum() for score in scores]).sum()
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None | Tensor, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients
         return (None, *((ctx.price * gradient).expand(shape) for shape in ctx.shapes))
 
@@ -73,7 +74,7 @@ class Gate(nn.Module):
         self.score = nn.Parameter(torch.full_like(weight, start))
 
     def forward(self, weight: Tensor) -> Tensor:
-        gated: Tensor = _StraightThrough.apply(weight, self.score)
+        gated: Tensor = _StraightThrough.apply(weight, self.score)  # type: ignore[no-untyped-call] # torch's
         return gated
 
 
@@ -86,7 +87,7 @@ class GNAP:
     pruning_strength: float = setting(1e-5, "price of an open gate, in nats a weight", Bounds(0, 1))
     growth_factor: float = setting(1.4, "width after a growth / width before", Bounds(1, 8))
     saturation_patience: int = setting(3, "epochs without progress before growth", Bounds(1))
-    saturation_tolerance: float = setting(0.01, "relative fall of the objective that is progress", Bounds(0, 1))
+    saturation_tolerance: float = setting(0.01, "relative fall of the objective to be progress", Bounds(0, 1))
     growth_trigger: str = setting(
         "saturation", "when to grow", Bounds(choices=("saturation", "periodic", "never"))
     )
@@ -122,16 +123,15 @@ class GNAP:
         scores = [gate.score for gate in _gates(model) if gate.score.requires_grad]
         if not scores:
             return None
-        price: Tensor = _Price.apply(self.pruning_strength, *scores)
+        price: Tensor = _Price.apply(self.pruning_strength, *scores)  # type: ignore[no-untyped-call] # torch's
         return price
 
     @torch.no_grad()
     def project(self, model: nn.Module) -> None:
         """Keep the scores in [-1, 1], where a closed gate can still open."""
-        scores = [gate.score for gate in _gates(model) if gate.score.requires_grad]
-        if scores:
-            torch._foreach_clamp_min_(scores, -1.0)
-            torch._foreach_clamp_max_(scores, 1.0)
+        for gate in _gates(model):
+            if gate.score.requires_grad:
+                gate.score.clamp_(-1.0, 1.0)
 
     def prune(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
         """Nothing: closed gates leave dead channels behind, and those are removed for every method."""

@@ -1,8 +1,8 @@
 """ResNet, CIFAR style: three stages of two residual blocks; a block of inner width 0 is an identity.
 
-After K. He et al., Deep Residual Learning for Image Recognition, arXiv 1512.03385, section 4.2, with projection
-shortcuts (option B) where a stage halves the image. The channels of a stage's stream are one group, the inner channels of each
-block another.
+After K. He et al., Deep Residual Learning for Image Recognition, arXiv 1512.03385, section 4.2, with
+projection shortcuts (option B) where a stage halves the image. The channels of a stage's stream are one
+group, the inner channels of each block another.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class ResNet(nn.Module):
 def seed_widths(shape: Shape, scale: float) -> dict[str, int]:
     """The starting widths; `scale` multiplies each."""
     del shape  # the same widths suit all images
-    widths = {}
+    widths: dict[str, int] = {}
     for stage in STAGES:
         width = max(1, round(SEED * scale * 2 ** (stage - 1)))
         widths |= {f"stage{stage}": width, **{f"inner{stage}_{block}": width for block in BLOCKS}}

@@ -17,8 +17,8 @@ class Cut:
 class Grow:
     """Add `count` fresh channels at the end of a group.
 
-    Weights into them have their layer's own initialisation; weights out of them have it times `outgoing`, so that
-    a small value nearly preserves the network's function and 0 preserves it exactly.
+    Weights into them have their layer's own initialisation; weights out of them have it times `outgoing`,
+    so that a small value nearly preserves the network's function and 0 preserves it exactly.
     """
 
     group: str

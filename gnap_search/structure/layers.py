@@ -10,9 +10,9 @@ from torch.nn import functional
 class Norm(nn.Module):
     """Batch normalisation with a learnt shift and, only where it is asked for, a learnt gain.
 
-    Inputs are N x C or N x C x H x W. Where a ReLU and a linear map follow, they can express any positive gain, so
-    the gain would only add a parameter a channel. Without it the norm increases with its input, and so it
-    commutes with max-pooling.
+    Inputs are N x C or N x C x H x W. Where a ReLU and a linear map follow, they can express any positive
+    gain, so the gain would only add a parameter a channel. Without it the norm increases with its input,
+    and so it commutes with max-pooling.
     """
 
     running_mean: Tensor

@@ -1,4 +1,4 @@
-"""Blueprint and Classifier: a network as a function of widths, and the plain network that people take home."""
+"""Blueprint and Classifier: a network as a function of widths, and the plain one that people take home."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ class Blueprint:
 class Classifier(nn.Module):
     """A plain network with its normalisation inside: images in [0, 1], N x C x H x W -> logits, N x classes.
 
-    It knows no method and needs none to be loaded. `mean` and `deviation` are one number each for all channels.
+    It knows no method and needs none to be loaded. `mean` and `deviation` are one number each for all
+    channels.
     """
 
     mean: Tensor

@@ -1,8 +1,8 @@
 """Slots: which axis of which tensor belongs to which group of channels, found by comparing shapes.
 
-Nothing is traced: the network is built without memory, once plainly and once with a single group widened, and every
-tensor whose shape differs has a slot of that group there. So gates, latents and buffers that a method attaches are
-found in the same way as the weights.
+Nothing is traced: the network is built without memory, once plainly and once with a single group widened,
+and every tensor whose shape differs has a slot of that group there. So gates, latents and buffers that a
+method attaches are found in the same way as the weights.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Build = Callable[[Mapping[str, int]], nn.Module]
 
 @dataclasses.dataclass(frozen=True)
 class Slot:
-    """One axis of one tensor; channel `i` of the group takes the entries from `i * span` to `(i + 1) * span`."""
+    """One axis of one tensor; channel `i` of the group has its entries `i * span` to `(i + 1) * span`."""
 
     path: str
     axis: int
@@ -99,10 +99,8 @@ class Liveness:
     def _links(self, path: str, weight: Tensor) -> Tensor:
         """Which output channel reads which input channel: outputs x inputs."""
         span = self._into[path][1] if path in self._into else 1
-        nonzero = (weight != 0).cpu().flatten(2).any(2) if weight.ndim > 2 else (weight != 0).cpu()
-        if nonzero.ndim == 1:
-            nonzero = nonzero.unsqueeze(1)
-        return nonzero.unflatten(1, (-1, span)).any(2)
+        outputs, inputs = weight.shape[:2]
+        return (weight != 0).cpu().reshape(outputs, inputs // span, -1).any(2)
 
     def _reach(
         self, links: Mapping[str, Tensor], alive: Mapping[str, Tensor]

@@ -1,4 +1,4 @@
-"""Surgery: the one place where tensors change shape, for weights, buffers, gates and optimiser moments alike."""
+"""Surgery: the one place where tensors change shape: weights, buffers, gates and optimiser moments alike."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ WEIGHTS = (".weight", ".parametrizations.weight.original")
 class Operation:
     """What a list of edits does to a network of given widths.
 
-    `widths` are the new ones; `origins` says for every channel of a changed group which old channel it was, and -1
-    for a new one.
+    `widths` are the new ones; `origins` says for every channel of a changed group which old channel it
+    was, and -1 for a new one.
     """
 
     def __init__(self, widths: Mapping[str, int], edits: Sequence[Edit]) -> None:
@@ -36,12 +36,18 @@ class Operation:
         }
 
     def transfer(
-        self, slots: Slots, old: Mapping[str, Tensor], new: Mapping[str, Tensor], *, newborn: float | None = None
+        self,
+        slots: Slots,
+        old: Mapping[str, Tensor],
+        new: Mapping[str, Tensor],
+        *,
+        newborn: float | None = None,
     ) -> None:
         """Copy what survives from the old tensors into the new ones, in place.
 
-        Entries of new channels keep what is there already, or become `newborn` where that is given. Weights out of new
-        channels are scaled as their `Grow` says. Paths without an old tensor are left alone.
+        Entries of new channels keep what is there already, or become `newborn` where that is given.
+        Weights out of new channels are scaled as their `Grow` says. Paths without an old tensor are left
+        alone.
         """
         for path, target in new.items():
             if newborn is not None:
@@ -91,7 +97,7 @@ def transfer_moments(
     old: tuple[nn.Module, torch.optim.Optimizer],
     new: tuple[nn.Module, torch.optim.Optimizer],
 ) -> None:
-    """Give the new model's optimiser the old one's state: old slices keep their moments, new slices start at zero."""
+    """Give the new optimiser the old one's state: old slices keep their moments, new ones start at zero."""
     old_state = {name: old[1].state.get(parameter, {}) for name, parameter in old[0].named_parameters()}
     for name, parameter in new[0].named_parameters():
         for key, value in old_state.get(name, {}).items():
@@ -113,5 +119,3 @@ def remaining(alive: Mapping[str, Tensor], optional: frozenset[str]) -> list[Edi
         if len(keep) < len(flags):
             cuts.append(Cut(group, tuple(keep)))
     return cuts
-
-

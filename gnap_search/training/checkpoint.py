@@ -1,4 +1,4 @@
-"""Checkpoint: tensors and JSON in one safetensors file, replaced atomically, with a digest; never a pickle."""
+"""Checkpoint: tensors and JSON in one safetensors file with a digest, replaced atomically; never a pickle."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from gnap_search.contracts import Split, Task
-from gnap_search.training import images as pictures
 from gnap_search.tasks import classification
+from gnap_search.training import images as pictures
 
 BATCH = 1000
 

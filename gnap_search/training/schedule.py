@@ -1,4 +1,4 @@
-"""Schedule: the epochs of a trial, its batches and its learning rate, as pure functions of position and seed."""
+"""Schedule: a trial's epochs, batches and learning rate, as pure functions of its position and seed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ def progress(done: int, total: int, finishing_share: float) -> Progress:
 
 
 def batch_size(wanted: int, images: int) -> int:
-    """The batch size; 0 asks for 256, or less where the data set is so small that an epoch would have few steps."""
+    """The batch size; 0 asks for 256, or less where that would leave an epoch of few steps."""
     if wanted:
         return min(wanted, images)
-    return max(2, min(256, 2 ** int(math.log2(max(images / LEAST_BATCHES, 16)))))
+    power = int(math.log2(max(images / LEAST_BATCHES, 16)))
+    return min(256, 1 << power)
 
 
 def generator(seed: int, epoch: int, purpose: str) -> torch.Generator:
@@ -39,7 +40,7 @@ def batches(images: int, size: int, order: torch.Generator) -> Sequence[Tensor]:
 
 
 def learning_rate_share(position: float, at: Progress) -> float:
-    """The share of the full learning rate at `position` epochs: 1, then a straight fall to 0 in the finish."""
+    """The share of the full learning rate at `position` epochs: 1, then a straight fall to 0."""
     if position < at.finish:
         return 1.0
     return max(0.0, (at.total - position) / (at.total - at.finish))

@@ -1,7 +1,8 @@
 """Trainer: the only training loop, an ordinary object that trains one epoch at a time.
 
-What a trial will do follows from its plan, its data and the number of epochs done: the order of the images, their
-augmentation and every fresh weight come from the plan's seed and the epoch. So a checkpoint needs no state of a random generator.
+What a trial will do follows from its plan, its data and the number of epochs done: the order of the
+images, their augmentation and every fresh weight come from the plan's seed and the epoch. So a checkpoint
+needs no state of a random generator.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class TrainingSettings:
     batch_size: int = setting(0, "images a step; 0 is 256, or fewer on small data", Bounds(0))
     finishing_share: float = setting(0.5, "share of the epochs without growth", Bounds(0, 1))
     seed_scale: float = setting(1.0, "starting widths / the network's own", Bounds(0.01, 64))
-    precision: str = setting("auto", "arithmetic of training", Bounds(choices=("auto", "float32", "bfloat16")))
+    precision: str = setting(
+        "auto", "arithmetic of training", Bounds(choices=("auto", "float32", "bfloat16"))
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,15 +232,16 @@ class Trainer:
         return model
 
     def _build(self, widths: Mapping[str, int]) -> nn.Module:
-        """A fresh network of these widths with the method attached; its weights follow from seed and epoch."""
+        """A fresh network with the method attached; its weights follow from the seed and the epoch."""
         fresh = schedule.generator(self.plan.seed, self.epochs_done, "weights").initial_seed()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(fresh)
             model = self._assemble(widths)
-        return model.to(self.device, memory_format=torch.channels_last)
+        laid_out: nn.Module = model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs lack it
+        return laid_out
 
     def _optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        """AdamW: decay on weights, none on biases and norms; the method's own parameters at their own rate."""
+        """AdamW: decay on weights, none on biases and norms; the method's own at their own rate."""
         own = self.method.parameter_groups()
         named = dict(model.named_parameters())
         groups: list[dict[str, Any]] = []
@@ -282,25 +286,25 @@ class Trainer:
         self.points = [Point.from_json(line) for line in state["points"]]
         self.widths = dict(state["widths"])
         self.model = self._build(self.widths)
-        self.model.load_state_dict(
-            {name.removeprefix("model/"): tensor for name, tensor in tensors.items() if name.startswith("model/")}
-        )
+        self.model.load_state_dict(_below("model/", tensors))
         self.optimizer = self._optimizer(self.model)
         for name, parameter in self.model.named_parameters():
-            prefix = f"moment/{name}/"
-            moments = {
-                key.removeprefix(prefix): value.to(parameter.device) if value.ndim else value
-                for key, value in tensors.items()
-                if key.startswith(prefix)
-            }
+            moments = _below(f"moment/{name}/", tensors)
             if moments:
-                self.optimizer.state[parameter] = moments
+                self.optimizer.state[parameter] = {
+                    key: value.to(parameter.device) if value.ndim else value for key, value in moments.items()
+                }
         self.classifier = self._materialise()
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with the prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _has_fast_bfloat16(device: str) -> bool:
     """Whether the device multiplies bfloat16 numbers in hardware."""
     if device.startswith("cuda"):
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

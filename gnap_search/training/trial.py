@@ -1,9 +1,9 @@
 """Trial: one training in its own folder, which survives being killed at any moment.
 
-After every epoch it writes, each atomically and in this order: the network, where the new point is not beaten by
-an earlier one of the trial; the checkpoint, which holds the whole history; one line of history. A process that dies
-between two of these leaves a folder from which the next one goes on: the checkpoint is what counts, and the history file
-is made to agree with it.
+After every epoch it writes, each atomically and in this order: the network, where the new point is not
+beaten by an earlier one of the trial; the checkpoint, which holds the whole history; one line of history.
+A process that dies between two of these leaves a folder from which the next one goes on: the checkpoint
+is what counts, and the history file is made to agree with it.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def whole(small_digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Trial
     return trial
 
 
-def test_the_folder_tells_everything(whole: Trial, small_digits: Data) -> None:
+def test_the_folder_tells_everything(whole: Trial) -> None:
     lines = (whole.folder / "history.jsonl").read_text().splitlines()
     asked = {"epoch", "parameters", "weights", "macs", "validation_accuracy", "seconds"}
     assert all(asked <= json.loads(line).keys() for line in lines)
@@ -140,6 +140,8 @@ def test_training_threads_leave_the_global_random_state_alone(small_digits: Data
         ({"learning_rate": "fast"}, "not a number"),
     ],
 )
-def test_settings_that_no_trial_could_use_are_refused(settings: dict[str, float | str], sentence: str) -> None:
+def test_settings_that_no_trial_could_use_are_refused(
+    settings: dict[str, float | str], sentence: str
+) -> None:
     with pytest.raises(UserError, match=sentence):
         check_settings("gnap", settings)
