@@ -27,14 +27,14 @@ def around(front: Sequence[Point]) -> Axes:
     """
     scores = [point.validation_accuracy for point in front]
     best = scores[-1]
-    floor = min(1 - 6 * (1 - best), scores[2 * len(scores) // 5])
-    bottom = max(floor, scores[0])
+    floor = max(min(1 - 6 * (1 - best), scores[2 * len(scores) // 5]), scores[0])
+    height = max(best - floor, 0.005)
+    bottom, top = max(0.0, floor - 0.08 * height), min(1.0, best + 0.1 * height)
     shown = [point for point in front if point.validation_accuracy >= bottom]
     sizes = [math.log10(max(1, point.parameters)) for point in shown]
     width = sizes[-1] - sizes[0]
     margin = max(0.06 * width, (0.7 - width) / 2)
-    height = max(best - bottom, 0.005)
-    return Axes(sizes[0] - margin, sizes[-1] + margin, bottom - 0.08 * height, min(1.0, best + 0.1 * height))
+    return Axes(sizes[0] - margin, sizes[-1] + margin, bottom, top)
 
 
 def size_ticks(axes: Axes) -> list[int]:

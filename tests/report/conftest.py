@@ -1,0 +1,70 @@
+"""A run folder with a front in it, made without training."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gnap_search import spec
+from gnap_search.results import History, Point
+from gnap_search.runs import Run
+
+MakePoint = Callable[..., Point]
+
+
+def _point(trial: int, epoch: int, parameters: int, accuracy: float, phase: str = "growing") -> Point:
+    return Point(
+        trial=trial,
+        epoch=epoch,
+        parameters=parameters,
+        weights=max(0, parameters - 10),
+        macs=40 * parameters,
+        live_macs=20 * parameters,
+        validation_accuracy=accuracy,
+        validation_loss=0.1,
+        training_loss=0.1,
+        learning_rate=3e-3,
+        phase=phase,
+        widths={"first": 4},
+        seconds=0.5,
+    )
+
+
+@pytest.fixture(scope="session")
+def make_point() -> MakePoint:
+    """Trial, epoch, parameters and validation accuracy -> a point."""
+    return _point
+
+
+@pytest.fixture(scope="session")
+def cloud() -> list[Point]:
+    """Trials that shrink and learn, roughly as real ones do."""
+    dice, points = random.Random(0), []
+    for trial in range(12):
+        final = 10 ** dice.uniform(2.5, 4.3)
+        for epoch in range(1, 21):
+            parameters = int(final * (1 + 4 * dice.random() * (1 - epoch / 20)) + epoch)
+            error = 0.9 * 0.01 ** (epoch / 20) + 0.006 * (3000 / parameters) ** 0.7 + 0.004
+            points.append(_point(trial, epoch, parameters, round(max(0.1, 1 - error), 4)))
+    return points
+
+
+@pytest.fixture
+def run(tmp_path: Path, cloud: list[Point]) -> Run:
+    """The folder of a study that is over."""
+    folder = tmp_path / "runs" / "mnist-gnap"
+    for point in cloud:
+        trial = folder / "trials" / str(point.trial)
+        trial.mkdir(parents=True, exist_ok=True)
+        (trial / "plan.json").write_text(json.dumps({"settings": {"pruning_strength": 3.2e-6}}))
+        History(trial / "history.jsonl").append(point)
+    (folder / "study.toml").write_text(spec.load("mnist").to_toml())
+    (folder / "launch.toml").write_text(spec.Launch().to_toml())
+    found = Run(folder)
+    tested = {point.id: point.validation_accuracy - 0.001 for point in found.front().points}
+    found.keep_test_accuracies(tested)
+    return found

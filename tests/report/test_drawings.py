@@ -1,0 +1,130 @@
+"""Tables, records and plots of a front."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from rich.console import Console
+
+from gnap_search import spec
+from gnap_search.errors import UserError
+from gnap_search.front import Budget, Front
+from gnap_search.report import axes, canvas, plot, record, table, wording
+from gnap_search.results import Point
+from gnap_search.runs import Run
+
+MakePoint = Callable[..., Point]
+fronts = st.lists(st.tuples(st.integers(0, 10**7), st.floats(0, 1)), min_size=1, max_size=15)
+
+
+def printed(renderable: object, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width, _environ={})
+    console.print(renderable)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@given(fronts, st.integers(30, 120), st.integers(5, 30))
+def test_a_drawing_has_the_size_that_was_asked_for(
+    make_point: MakePoint, drawn: list[tuple[int, float]], columns: int, rows: int
+) -> None:
+    front = Front(make_point(trial, 1, *place) for trial, place in enumerate(drawn))
+    lines = canvas.draw(front.points, columns, rows).splitlines()
+    assert len(lines) == rows and max(map(len, lines)) <= columns
+
+
+@given(fronts)
+def test_axes_hold_the_best_points_and_their_ticks(
+    make_point: MakePoint, drawn: list[tuple[int, float]]
+) -> None:
+    points = Front(make_point(trial, 1, *place) for trial, place in enumerate(drawn)).points
+    limits = axes.around(points)
+    shown = [point for point in points if point.validation_accuracy >= limits.bottom]
+    assert len(shown) >= 3 * len(points) / 5
+    for point in shown:
+        assert limits.left <= math.log10(max(1, point.parameters)) <= limits.right
+        assert point.validation_accuracy <= limits.top <= 1
+    assert all(limits.left <= math.log10(tick) <= limits.right for tick in axes.size_ticks(limits))
+    ticks = axes.accuracy_ticks(limits)
+    assert len(ticks) <= 6
+    assert all(limits.bottom - 1e-6 <= tick <= limits.top + 1e-6 for tick in ticks)
+
+
+def test_nothing_is_drawn_of_nothing() -> None:
+    assert canvas.draw([]) == ""
+
+
+@pytest.mark.parametrize("ending", plot.FORMATS)
+def test_a_plot_is_a_picture(run: Run, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"front{ending}"
+    plot.save(run, path)
+    content = path.read_bytes()
+    assert content.startswith({".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[ending])
+    if ending == ".png":
+        with Image.open(path) as image:
+            assert image.size == (1050, 780), "a paper's column of 3.5 inches at 300 dots each"
+
+
+def test_a_plot_in_another_format_or_place_is_refused(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"A plot ends in \.png, \.svg, \.pdf"):
+        plot.save(run, tmp_path / "front.jpg")
+    with pytest.raises(UserError, match="Cannot write"):
+        plot.save(run, tmp_path / "missing" / "front.png")
+
+
+def test_the_table_marks_its_picks(run: Run) -> None:
+    text, front = printed(table.front_table(run, Budget(max_parameters=5_000))), run.front()
+    rows = {line.split()[0]: line for line in text.splitlines()[2:]}
+    assert list(rows) == [point.id for point in front.points]
+    assert "knee" in rows[front.knee().id]
+    assert "your pick" in rows[front.within(Budget(max_parameters=5_000)).id]
+    assert rows[front.points[-1].id].rstrip().endswith("best")
+    assert max(map(len, text.splitlines())) <= 80
+    assert f"{front.hypervolume():.4f}" in text
+
+
+def test_the_table_of_an_empty_front_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(spec.load("mnist").to_toml())
+    with pytest.raises(UserError, match="is empty"):
+        table.front_table(Run(tmp_path))
+
+
+def test_the_json_record_has_the_shape_that_other_programs_read(run: Run) -> None:
+    front = json.loads(record.as_json(run))
+    assert list(front) == ["study", "dataset", "method", "hypervolume", "points"]
+    keys = "id trial epoch parameters weights macs validation_accuracy test_accuracy config"
+    assert all(list(point) == keys.split() for point in front["points"])
+    assert [point["id"] for point in front["points"]] == [point.id for point in run.front().points]
+    assert (front["study"], front["dataset"], front["method"]) == ("mnist-gnap", "mnist", "gnap")
+
+
+def test_the_csv_record_agrees_with_the_json(run: Run, tmp_path: Path) -> None:
+    record.write(record.as_csv(run), tmp_path / "front.csv")
+    with (tmp_path / "front.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    points = json.loads(record.as_json(run))["points"]
+    assert [row["id"] for row in rows] == [point["id"] for point in points]
+    assert all(float(row["pruning_strength"]) == 3.2e-6 for row in rows)
+    with pytest.raises(UserError, match="Cannot write"):
+        record.write("", tmp_path / "missing" / "front.csv")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(3.2, "3 s"), (59, "59 s"), (61, "1 min"), (600, "10 min"), (7500, "2 h 05 min")]
+)
+def test_durations_read_like_words(seconds: float, words: str) -> None:
+    assert wording.duration(seconds) == words
+
+
+def test_numbers_read_like_words() -> None:
+    assert wording.accuracy(0.99123) == "99.12 %" and wording.accuracy(None) == "-"
+    assert wording.plural(1, "trial") == "1 trial" and wording.plural(1234, "trial") == "1,234 trials"
