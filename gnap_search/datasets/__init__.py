@@ -26,7 +26,8 @@ def load(
         UserError: the name is unknown, or the data are missing, damaged or unsuitable.
     """
     if name in catalog.names("datasets"):
-        data: Data = catalog.implementation("datasets", name).load(root or cache(), download=download)
+        place = Path(root or cache()).expanduser()
+        data: Data = catalog.implementation("datasets", name).load(place, download=download)
         return _of_size(data, image_size)
     if FUNCTION.fullmatch(name):
         from gnap_search.datasets import _function
