@@ -1,7 +1,7 @@
 """The contracts: what a method, a network, a dataset, a task and an export format must offer.
 
-Each is one file in the folder of its kind; `gnap_search.catalog` finds it by name. CONTRIBUTING.md shows how each
-is added, and the contract suites under `tests/contracts` visit every file of the folder.
+Each is one file in the folder of its kind; `gnap_search.catalog` finds it by name. CONTRIBUTING.md shows how
+each is added, and the contract suites under `tests/contracts` visit every file of the folder.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Split:
 class Data:
     """A data set in memory with its three fixed splits.
 
-    The arrays are plain numpy, so that Ray's object store shares them between the trials of a host without a copy.
-    `augmentation` names the batch transforms that suit the data (see `gnap_search.training.augment`), `digest`
-    identifies pixels, labels and splits.
+    The arrays are plain numpy, so that Ray's object store shares them between the trials of a host without a
+    copy. `augmentation` names the batch transforms that suit the data (see `gnap_search.training.augment`),
+    `digest` identifies pixels, labels and splits.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Data:
 
 
 class DatasetModule(Protocol):
-    """A file of `gnap_search/datasets`: the module docstring's first line is what `gnap-search list` prints."""
+    """A file of `gnap_search/datasets`; its docstring's first line is what `gnap-search list` prints."""
 
     def load(self, root: Path, *, download: bool) -> Data:
         """Read the data set under `root`, fetching it first where that is wanted and possible.
@@ -76,8 +76,8 @@ class DatasetModule(Protocol):
 class NetworkModule(Protocol):
     """A file of `gnap_search/networks`: an architecture as a function of its widths.
 
-    A group is a set of channels that must have one width; `seed_widths` names the groups. A group in `optional`
-    may have width 0, which makes its block an identity.
+    A group is a set of channels that must have one width; `seed_widths` names the groups. A group in
+    `optional` may have width 0, which makes its block an identity.
     """
 
     def seed_widths(self, shape: Shape, scale: float) -> dict[str, int]:
@@ -137,15 +137,15 @@ class ParameterGroup:
 class Method(Protocol):
     """How a network grows and prunes itself: it decides, and `gnap_search.structure.surgery` acts.
 
-    A method is a frozen dataclass of `setting`s with these functions, kept in a module as `METHOD`. Whatever must
-    survive an epoch lives in the model (as parameters or buffers) or follows from the history.
+    A method is a frozen dataclass of `setting`s with these functions, kept in a module as `METHOD`. Whatever
+    must survive an epoch lives in the model (as parameters or buffers) or follows from the history.
     """
 
     sparsity: ClassVar[str]
     """`unstructured` where single weights become zero, `structured` where only whole channels go."""
 
     def attach(self, model: nn.Module) -> None:
-        """Add what the method trains beside the weights, as parametrizations; called on every rebuilt model."""
+        """Add what is trained beside the weights, as parametrizations; called on every rebuilt model."""
         ...
 
     def parameter_groups(self) -> Sequence[ParameterGroup]:
@@ -169,7 +169,7 @@ class Method(Protocol):
         ...
 
     def prune(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
-        """After every epoch, before the network is measured: which live channels to cut; dead ones go anyway."""
+        """After every epoch, before the network is measured: what to cut; dead channels go anyway."""
         ...
 
     def grow(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:

@@ -20,8 +20,7 @@ SHAPE = (3, 12, 10)
 
 
 def a_model(network: str = "plain-cnn") -> Classifier:
-    """A network with zeros among its weights, used norms, biases that are not zero and, where it may, blocks
-    left out."""
+    """A network with zeros among its weights, used norms and, where they are optional, left-out blocks."""
     torch.manual_seed(0)
     module = catalog.implementation("networks", network)
     optional = sorted(getattr(module, "OPTIONAL", ()))
