@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -85,7 +86,8 @@ def read(path: Path) -> spec.Study | spec.SpaceFile:
     written, source = catalog.read_toml(path), str(path)
     if "dataset" not in written and written.keys() <= spec.SpaceFile.model_fields.keys():
         space = spec.read_space(path)
-        return space.model_copy(update={"parameters": _converted(space.parameters, space.method, source)})
+        with _told_by(source):
+            return space.model_copy(update={"parameters": _converted(space.parameters, space.method)})
     found = _checked(spec.resolve(written, source), source)
     _refuse_unknown_dataset(found.dataset, source)
     return found
@@ -100,18 +102,29 @@ def name(dataset: str, method: str) -> str:
 
 
 def _checked(meant: spec.Study, source: str = "") -> spec.Study:
-    return meant.model_copy(update={"parameters": _converted(meant.parameters, meant.method, source)})
+    """The study with what only the trainer knows checked too, and every value in its setting's own type."""
+    from gnap_search.training import augment
+
+    with _told_by(source):
+        augment.check(meant.augmentation or ())
+        return meant.model_copy(update={"parameters": _converted(meant.parameters, meant.method)})
 
 
-def _converted(parameters: Parameters, method: str, source: str) -> Parameters:
+def _converted(parameters: Parameters, method: str) -> Parameters:
     """Parameters with every value in its setting's own type, checked against the declarations."""
     fields = _declared(method)
 
     def in_its_type(name: str) -> Any:
         return lambda value: settings.check(name, value, fields)
 
+    return {name: parameter.converted(in_its_type(name)) for name, parameter in parameters.items()}
+
+
+@contextlib.contextmanager
+def _told_by(source: str) -> Iterator[None]:
+    """Put the file's name before what is wrong in it."""
     try:
-        return {name: parameter.converted(in_its_type(name)) for name, parameter in parameters.items()}
+        yield
     except UserError as problem:
         raise UserError(f"{source}: {problem}" if source else str(problem)) from None
 

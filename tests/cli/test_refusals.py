@@ -1,0 +1,108 @@
+"""Bad input: one sentence, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+Run = Callable[..., Result]
+
+REFUSED = [
+    (["pareto", "--dataset", "mnits"], "Unknown data set 'mnits'; did you mean 'mnist'?"),
+    (["pareto", "--dataset", "./photos"], "There is no folder ./photos"),
+    (["pareto", "--method", "gnp"], "unknown method 'gnp'; did you mean 'gnap'?"),
+    (["pareto", "--network", "plain-cn"], "unknown network 'plain-cn'; did you mean 'plain-cnn'?"),
+    (["pareto", "--search-space", "gnp"], "Unknown search space 'gnp'; did you mean 'gnap'?"),
+    (["pareto", "--from", "mnits"], "Unknown study 'mnits'; did you mean 'mnist'?"),
+    (["pareto", "--sampler", "tp"], "sampler = 'tp': should be 'tpe', 'nsgaii', 'gp', 'random' or 'qmc'."),
+    (["pareto", "--trials", "0"], "trials = 0: should be greater than 0."),
+    (["pareto", "--epochs", "0"], "epochs = 0: should be greater than 0."),
+    (["pareto", "--seed", "-1"], "seed = -1: should be greater than or equal to 0."),
+    (["pareto", "--max-params", "0"], "constraints.max_params = 0: should be greater than 0."),
+    (
+        ["pareto", "--min-accuracy", "95"],
+        "constraints.min_accuracy = 95.0: should be less than or equal to 1.",
+    ),
+    (["pareto", "--augmentation", "crop,fip"], "fip"),
+    (["pareto", "--image-size", "4"], "image_size = 4: should be greater than or equal to 8."),
+    (["pareto", "--image-size", "16"], "only a folder's images are resized"),
+    (["pareto", "--set", "growth_factor"], "--set 'growth_factor' should be key=value"),
+    (["pareto", "--set", "growth_factr=2"], "Unknown setting 'growth_factr'; did you mean 'growth_factor'?"),
+    (["pareto", "--set", "growth_factor=3..2"], "low 3 is above high 2: swap them."),
+    (["pareto", "--set", "growth_factor=a..b"], "should be a finite number"),
+    (["pareto", "--set", "growth_factor=0.1..2"], "growth_factor = 0.1 is below its least value 1."),
+    (["pareto", "--study", "../x"], "'../x' cannot name a study"),
+    (["pareto", "--study", "a/b"], "'a/b' cannot name a study"),
+    (["pareto", "--cpus-per-trial", "0"], "cpus_per_trial = 0.0: should be greater than 0."),
+    (["pareto", "--cpus-per-trial", "1.5"], "should be a whole number, or a share of one"),
+    (["pareto", "--cpus-per-trial", "4096"], "--cpus-per-trial 4096 is too much"),
+    (["pareto", "--gpus-per-trial", "99"], "--gpus-per-trial 99 is too much"),
+    (["pareto", "--storage", "nonsense://x"], "--storage nonsense://x cannot be used"),
+    (["pareto", "--dataset", "mnist", "--data-root", "nowhere", "--no-download"], "nowhere"),
+    (["resume", "nothing"], "There is no study 'nothing' in runs"),
+    (["resume", "../x"], "'../x' cannot name a study"),
+    (
+        ["show", "mnits"],
+        "There is no study in runs and nothing in the catalog named 'mnits'; did you mean 'mnist'?",
+    ),
+    (["front", "nothing"], "There is no study 'nothing'"),
+    (["export", "nothing"], "There is no study 'nothing'"),
+    (["evaluate", "nothing.onnx"], "There is no model file nothing.onnx."),
+    (["evaluate", "file.toml"], "no model format has"),
+    (["evaluate", "x.onnx", "--split", "tset"], "Unknown split 'tset'"),
+    (
+        ["train", "--pruning-strenth", "3"],
+        "Unknown setting 'pruning_strenth'; did you mean 'pruning_strength'?",
+    ),
+    (["train", "--pruning-strength", "-1"], "pruning_strength = -1 is below its least value 0."),
+    (["train", "--pruning-strength"], "--pruning-strength needs a value."),
+    (["train", "--epoch", "3"], "Unknown flag '--epoch'; did you mean '--epochs'?"),
+    (["train", "mnist"], "Unknown flag 'mnist'"),
+    (["train", "--device", "gpu"], "Unknown device 'gpu'; it should be cpu or cuda."),
+    (["train", "--network", "resnt"], "unknown network 'resnt'; did you mean 'resnet'?"),
+    (["copy", "mnits"], "Unknown study or search space 'mnits'; did you mean 'mnist'?"),
+    (["copy", "mnist", "file.toml"], "file.toml exists"),
+    (["check", "file.toml"], "file.toml: unknown key 'trails'; did you mean 'trials'?"),
+    (["check", "nothing.toml"], "Cannot read nothing.toml: No such file or directory."),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), REFUSED, ids=[" ".join(words) for words, _ in REFUSED])
+def test_one_sentence_and_nothing_written(run: Run, elsewhere: Path, words: Sequence[str], said: str) -> None:
+    (elsewhere / "file.toml").write_text('dataset = "mnist"\ntrails = 3\n')
+    result = run(*words, exit_code=2)
+    assert result.stderr.startswith("gnap-search: ") and said in result.stderr
+    assert result.stderr.count("\n") == 1, "one line"
+    assert [path.name for path in elsewhere.rglob("*")] == ["file.toml"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["pareto", "--trials", "many"], "--trials"),
+        (["pareto", "--trails", "3"], "--trials"),
+        (["paretto"], "pareto"),
+        (["resume"], "NAME"),
+    ],
+)
+def test_words_that_are_no_command_are_refused(
+    run: Run, elsewhere: Path, words: Sequence[str], said: str
+) -> None:
+    assert said in run(*words, exit_code=2).stderr
+    assert not list(elsewhere.iterdir())
+
+
+def test_runs_may_not_be_a_file(run: Run, elsewhere: Path) -> None:
+    (elsewhere / "runs").write_text("")
+    assert "is not a folder; choose another place with --runs" in run("pareto", exit_code=2).stderr
+
+
+def test_a_run_folder_that_is_damaged_is_told(run: Run, elsewhere: Path) -> None:
+    (elsewhere / "runs" / "broken").mkdir(parents=True)
+    for file in ("study.toml", "launch.toml"):
+        (elsewhere / "runs" / "broken" / file).write_text("trials = [")
+    for words in (["show", "broken"], ["front", "broken"], ["resume", "broken"]):
+        assert ".toml is not valid TOML" in run(*words, exit_code=2).stderr
