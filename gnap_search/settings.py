@@ -48,14 +48,15 @@ def check(name: str, value: Value, fields: Mapping[str, dataclasses.Field[Any]])
     field = fields[name]
     kind = type(field.default)
     bounds: Bounds = field.metadata["bounds"]
-    converted = _convert(name, value, kind)
+    converted: Any = _convert(name, value, kind)
     if bounds.choices and converted not in bounds.choices:
         raise UserError(f"{name} = {value!r} is not one of {', '.join(bounds.choices)}.")
     if bounds.low is not None and converted < bounds.low:
         raise UserError(f"{name} = {value} is below its least value {bounds.low}.")
     if bounds.high is not None and converted > bounds.high:
         raise UserError(f"{name} = {value} is above its greatest value {bounds.high}.")
-    return converted
+    accepted: Value = converted
+    return accepted
 
 
 def decode(group: type[T], values: Mapping[str, Value]) -> T:

@@ -76,6 +76,8 @@ def picture(title: str, tally: Tally, width: int = 80, height: int = 24) -> Rend
 
 
 def _progress(tally: Tally, width: int) -> RenderableType:
+    if not tally.target:
+        return Text("starting", style="dim")
     left = tally.seconds_left
     times = wording.duration(tally.elapsed) + (f", about {wording.duration(left)} left" if left else "")
     words = f" {tally.share:4.0%}  {tally.trials_done} of {tally.target} trials  {times}"

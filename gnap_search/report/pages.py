@@ -94,7 +94,8 @@ def status(found: Status) -> RenderableType:
         table.add_row("best", _in_short(front.points[-1]))
         table.add_row("knee", _in_short(front.knee()))
     if found.state == "stopped":
-        table.add_row("go on with", f"gnap-search resume {found.run.name}")
+        place = found.run.folder.parent
+        table.add_row("go on with", f"gnap-search resume {found.run.name} --runs {place}")
     return Group(table, Text(), Text(canvas.draw(front.points), no_wrap=True))
 
 

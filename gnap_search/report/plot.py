@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from gnap_search.results import Point
 from gnap_search.runs import Run
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -33,6 +35,8 @@ STYLE: Any = {  # matplotlib has a type for every key
     "xtick.minor.width": 0.4,
     "legend.fontsize": 7,
     "legend.frameon": False,
+    "legend.borderpad": 0.1,
+    "legend.columnspacing": 1.2,
     "pdf.fonttype": 42,  # text stays text, which journals ask for
     "svg.fonttype": "none",
 }
@@ -66,21 +70,12 @@ def draw(
     figure: Figure, points: Sequence[Point], front: Sequence[Point], knee: Point, tested: dict[str, float]
 ) -> None:
     """Every point faintly, the front as steps with its markers, test accuracies where they are known."""
+    limits = _with_room_for_tests(axis.around(front), front, tested)
     plane = figure.subplots()
-    limits = axis.around(front)
-    plane.set_xscale("log")
-    plane.set_xlim(10**limits.left, 10**limits.right)
-    plane.set_ylim(100 * limits.bottom, 100 * limits.top)
-    plane.grid(visible=True, linewidth=0.4, color="#E4E4E4")
-    plane.set_axisbelow(True)
-    plane.set_xlabel("parameters (non-zero)")
-    plane.set_ylabel("accuracy (%)")
-    _ticks(plane, limits)
-    plane.scatter(
-        *_places(points), s=3, color=GREY, alpha=0.35, linewidths=0, label="every epoch of every trial"
-    )
+    _frame(plane, limits)
+    every = plane.scatter(*_places(points), s=3, color=GREY, alpha=0.35, linewidths=0)
     sizes, scores = _places(front)
-    plane.step(
+    (steps,) = plane.step(
         [*sizes, 10**limits.right],
         [*scores, scores[-1]],
         where="post",
@@ -89,11 +84,36 @@ def draw(
         marker="o",
         markersize=2.8,
         markevery=slice(0, len(sizes)),
-        label="front (validation)",
     )
-    _test_scores(plane, front, tested)
+    named: dict[str, Artist] = {"every epoch": every, "front, validation": steps}
+    if tested:
+        named["front, test"] = _test_scores(plane, front, tested)
     _mark_knee(plane, knee)
-    plane.legend(loc="lower right", handlelength=1.6, borderaxespad=0.2)
+    figure.legend(
+        list(named.values()), list(named), loc="outside upper center", ncols=len(named), handlelength=1.5
+    )
+
+
+def _with_room_for_tests(limits: axis.Axes, front: Sequence[Point], tested: dict[str, float]) -> axis.Axes:
+    """The axes, lowered and raised to hold the test accuracies of the points that they show."""
+    shown = [point.id for point in front if point.validation_accuracy >= limits.bottom]
+    scores = [tested[name] for name in shown if name in tested]
+    margin = 0.03 * (limits.top - limits.bottom)
+    bottom = min([limits.bottom, *(score - margin for score in scores)])
+    top = max([limits.top, *(score + margin for score in scores)])
+    return dataclasses.replace(limits, bottom=max(0.0, bottom), top=min(1.0, top))
+
+
+def _frame(plane: Axes, limits: axis.Axes) -> None:
+    """Limits, labels and a faint grid."""
+    plane.set_xscale("log")
+    plane.set_xlim(10**limits.left, 10**limits.right)
+    plane.set_ylim(100 * limits.bottom, 100 * limits.top)
+    plane.grid(visible=True, linewidth=0.4, color="#E4E4E4")
+    plane.set_axisbelow(True)
+    plane.set_xlabel("parameters (non-zero)")
+    plane.set_ylabel("accuracy (%)")
+    _ticks(plane, limits)
 
 
 def _ticks(plane: Axes, limits: axis.Axes) -> None:
@@ -110,21 +130,12 @@ def _places(points: Sequence[Point]) -> tuple[list[int], list[float]]:
     return sizes, [100 * point.validation_accuracy for point in points]
 
 
-def _test_scores(plane: Axes, front: Sequence[Point], tested: dict[str, float]) -> None:
+def _test_scores(plane: Axes, front: Sequence[Point], tested: dict[str, float]) -> Artist:
+    """A diamond at the test accuracy of every point that has one."""
     scored = [point for point in front if point.id in tested]
-    if scored:
-        sizes, _ = _places(scored)
-        scores = [100 * tested[point.id] for point in scored]
-        plane.scatter(
-            sizes,
-            scores,
-            s=9,
-            marker="D",
-            facecolors="none",
-            edgecolors=ORANGE,
-            linewidths=0.8,
-            label="front (test)",
-        )
+    sizes, _ = _places(scored)
+    scores = [100 * tested[point.id] for point in scored]
+    return plane.scatter(sizes, scores, s=9, marker="D", facecolors="none", edgecolors=ORANGE, linewidths=0.8)
 
 
 def _mark_knee(plane: Axes, knee: Point) -> None:
