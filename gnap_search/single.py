@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,12 @@ def train(plan: Plan, load: Callable[[], Data], folder: Path, device: str, liste
     _refuse_device(device)
     _refuse_other_plan(plan, folder)
     data = load()
-    trial = _trial(plan, data, folder, device)
-    front = Front(trial.points)
+    with _one_thread():
+        return _trained(_trial(plan, data, folder, device), data, listener)
+
+
+def _trained(trial: Trial, data: Data, listener: Listener) -> Trained:
+    plan, front = trial.plan, Front(trial.points)
     listener.study_started(0, 1, 1, front)
     if trial.notice:
         listener.message(trial.notice)
@@ -48,7 +53,20 @@ def train(plan: Plan, load: Callable[[], Data], folder: Path, device: str, liste
         front.add(point)
         listener.epoch_ended(point, front)
     listener.trial_ended(plan.trial, None)
-    return _kept(trial, data, folder, front)
+    return _kept(trial, data, front)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Networks as small as these gain nothing from a second thread, and on a busy machine they lose much."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _trial(plan: Plan, data: Data, folder: Path, device: str) -> Trial:
@@ -58,12 +76,12 @@ def _trial(plan: Plan, data: Data, folder: Path, device: str) -> Trial:
         raise UserError(f"Cannot write {folder}: {problem.strerror}; choose another --directory.") from None
 
 
-def _kept(trial: Trial, data: Data, folder: Path, front: Front) -> Trained:
+def _kept(trial: Trial, data: Data, front: Front) -> Trained:
     """The last network in a file of its own, and its accuracy on the test split."""
     from gnap_search.structure import model
     from gnap_search.training import evaluate
 
-    point, path = trial.points[-1], folder / "model.safetensors"
+    point, path = trial.points[-1], trial.folder / "model.safetensors"
     accuracy = evaluate.accuracy(trial.trainer.classifier, data.test, trial.trainer.device)
     notes = {
         "dataset": data.name,

@@ -56,6 +56,12 @@ def test_no_studies_are_none(run: Run) -> None:
     assert gnap_search.studies() == []
 
 
+def test_the_folder_of_runs_may_stand_in_the_environment(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GNAP_SEARCH_RUNS", "somewhere")
+    assert "no studies in somewhere" in run("studies").stdout
+    assert "no studies in here" in run("studies", "--runs", "here").stdout
+
+
 def test_functions_have_the_names_of_the_commands() -> None:
     from typer.main import get_command
 
