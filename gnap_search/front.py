@@ -16,6 +16,7 @@ from gnap_search.results import Point
 
 # The box in which hypervolume is measured: from 10 to 10 million parameters, from accuracy 0 to 1.
 SMALLEST, LARGEST = 1.0, 7.0
+LEAST_ERROR = 1e-3  # smaller ones count as this much where errors are compared as logarithms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,21 +110,21 @@ class Front:
         return area / (LARGEST - SMALLEST)
 
     def knee(self) -> Point:
-        """The point nearest to the ideal corner when both axes are scaled to the front's own extent.
+        """The point nearest to the ideal corner, in log size and log error scaled to the front's extent.
+
+        Errors are taken as logarithms as sizes are, so that halving the error is worth as much from 2 % as
+        from 20 %, and the poorest networks of a front do not draw its knee to themselves.
 
         Raises:
             UserError: the front is empty.
         """
         self._refuse_empty()
-        sizes = [math.log10(max(point.parameters, 1)) for point in self._points]
-        scores = [point.validation_accuracy for point in self._points]
-        extent = (max(sizes) - min(sizes) or 1.0, max(scores) - min(scores) or 1.0)
-
-        def distance(index: int) -> float:
-            across = (sizes[index] - min(sizes)) / extent[0]
-            return math.hypot(across, (max(scores) - scores[index]) / extent[1])
-
-        return self._points[min(range(len(self._points)), key=distance)]
+        sizes = _scaled([math.log(max(point.parameters, 1)) for point in self._points])
+        errors = _scaled(
+            [math.log(max(1 - point.validation_accuracy, LEAST_ERROR)) for point in self._points]
+        )
+        distances = [math.hypot(size, error) for size, error in zip(sizes, errors, strict=True)]
+        return self._points[distances.index(min(distances))]
 
     def within(self, budget: Budget) -> Point:
         """The most accurate point that meets the budget; with only an accuracy asked, the smallest one.
@@ -170,3 +171,9 @@ class Front:
                 f"The front is empty: there is no finished epoch{limits} yet; "
                 "run the study further with `gnap-search resume`."
             )
+
+
+def _scaled(values: Sequence[float]) -> list[float]:
+    """The values from 0 for the least to 1 for the greatest."""
+    least, extent = min(values), max(values) - min(values)
+    return [(value - least) / extent if extent else 0.0 for value in values]
