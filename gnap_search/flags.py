@@ -105,8 +105,8 @@ class Asked(Limited, total=False):
     parameters: Annotated[
         Mapping[str, Any],
         Flag(
-            "Fix a setting, key=value, or search it, key=low..high (in orders of magnitude, where high is ten "
-            "times low or more) or key=one,two.",
+            "Fix a setting, key=value, or search it, key=low..high (logarithmically, where high is at least "
+            "ten times low) or key=one,two.",
             "--set",
             read=assignments,
             repeated=True,

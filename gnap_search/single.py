@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.front import Front
@@ -39,7 +41,9 @@ def train(plan: Plan, load: Callable[[], Data], folder: Path, device: str, liste
     _refuse_other_plan(plan, folder)
     data = load()
     with _one_thread():
-        return _trained(_trial(plan, data, folder, device), data, listener)
+        with _writing(folder):
+            trial = Trial(plan, data, folder, device)
+        return _trained(trial, data, listener)
 
 
 def _trained(trial: Trial, data: Data, listener: Listener) -> Trained:
@@ -49,11 +53,13 @@ def _trained(trial: Trial, data: Data, listener: Listener) -> Trained:
         listener.message(trial.notice)
     listener.trial_started(plan.trial, plan.settings, plan.epochs)
     while not trial.finished:
-        point = trial.advance()
+        with _writing(trial.folder):
+            point = trial.advance()
         front.add(point)
         listener.epoch_ended(point, front)
     listener.trial_ended(plan.trial, None)
-    return _kept(trial, data, front)
+    with _writing(trial.folder):
+        return _kept(trial, data, front)
 
 
 @contextlib.contextmanager
@@ -69,11 +75,16 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _trial(plan: Plan, data: Data, folder: Path, device: str) -> Trial:
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Say in a sentence that a folder cannot be written or that the disk is full."""
     try:
-        return Trial(plan, data, folder, device)
-    except OSError as problem:
-        raise UserError(f"Cannot write {folder}: {problem.strerror}; choose another --directory.") from None
+        yield
+    except (OSError, SafetensorError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise UserError(
+            f"Cannot write {folder}: {reason}; mend that, or choose another --directory."
+        ) from None
 
 
 def _kept(trial: Trial, data: Data, front: Front) -> Trained:
@@ -111,7 +122,11 @@ def _refuse_other_plan(plan: Plan, folder: Path) -> None:
     path = folder / "plan.json"
     if not path.is_file():
         return
-    differences = _differences(json.loads(path.read_text()), json.loads(plan.to_json()))
+    try:
+        kept = json.loads(path.read_text())
+    except ValueError:
+        raise UserError(f"{path} is damaged; choose another --directory, or delete it.") from None
+    differences = _differences(kept, json.loads(plan.to_json()))
     if differences:
         told = ", ".join(f"{key} {mine}, not {theirs}" for key, (mine, theirs) in differences.items())
         raise UserError(f"{folder} holds a training with {told}; choose another --directory.")

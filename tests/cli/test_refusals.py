@@ -63,6 +63,7 @@ REFUSED = [
     (["train", "mnist"], "Unknown flag 'mnist'"),
     (["train", "--device", "gpu"], "Unknown device 'gpu'; it should be cpu or cuda."),
     (["train", "--network", "resnt"], "unknown network 'resnt'; did you mean 'resnet'?"),
+    (["train", "-o", "file.toml/x"], "Cannot write file.toml/x: Not a directory"),
     (["copy", "mnits"], "Unknown study or search space 'mnits'; did you mean 'mnist'?"),
     (["copy", "mnist", "file.toml"], "file.toml exists"),
     (["check", "file.toml"], "file.toml: unknown key 'trails'; did you mean 'trials'?"),
