@@ -11,13 +11,18 @@ from gnap_search.contracts import Data, Split
 
 
 @pytest.fixture(scope="session")
-def ray_session() -> Iterator[None]:
-    """Two processors of Ray, as a study starts it; studies that run meanwhile use it and leave it as it is."""
+def ray_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Two processors of Ray, as a study starts it; studies that run meanwhile use it and leave it."""
     from gnap_search import spec
     from gnap_search.search import cluster
     from gnap_search.search.resources import Resources
 
-    with cluster.silence(verbose=False), cluster.running(spec.Launch(), Resources(cpus=2, gpus=0)):
+    place = tmp_path_factory.getbasetemp() / "ray"
+    with (
+        cluster.silence(verbose=False),
+        cluster.scratch(place) as scratch,
+        cluster.running(spec.Launch(), Resources(cpus=2, gpus=0), scratch),
+    ):
         yield
 
 

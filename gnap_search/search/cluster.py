@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import shutil
@@ -32,10 +33,10 @@ LONGEST = 30  # characters of a temporary folder: the names of Ray's sockets end
 
 
 @contextlib.contextmanager
-def running(launch: spec.Launch, resources: Resources) -> Iterator[Resources]:
+def running(launch: spec.Launch, resources: Resources, scratch: Path) -> Iterator[Resources]:
     """Join a cluster, or start one here that ends with this block; what it has in all.
 
-    A Ray that this process uses already is used, and left as it is.
+    A Ray that this process uses already is used, and left as it is. Ray's own files go to `scratch`.
 
     Raises:
         UserError: no cluster answers at the launch's address.
@@ -46,12 +47,11 @@ def running(launch: spec.Launch, resources: Resources) -> Iterator[Resources]:
     if ray.is_initialized():
         yield _available()
         return
-    with _scratch() as scratch:
+    try:
         _start(launch, resources, scratch)
-        try:
-            yield _available()
-        finally:
-            ray.shutdown()
+        yield _available()
+    finally:
+        ray.shutdown()
 
 
 @contextlib.contextmanager
@@ -83,6 +83,7 @@ def _start(launch: spec.Launch, resources: Resources, scratch: Path) -> None:
     level = logging.INFO if launch.verbose else logging.CRITICAL
     if launch.address is None:
         ray.init(
+            "local",  # whatever RAY_ADDRESS says
             num_cpus=int(resources.cpus),
             num_gpus=int(resources.gpus),
             include_dashboard=False,
@@ -114,10 +115,21 @@ def _available() -> Resources:
 
 
 @contextlib.contextmanager
-def _scratch() -> Iterator[Path]:
-    """A folder for Ray's logs and sockets, which goes with it."""
+def scratch(owner: Path) -> Iterator[Path]:
+    """A folder for Ray's logs, sockets and experiments, which goes with this block.
+
+    Its name follows from the `owner`, a run folder that this process has locked, so that what a killed driver
+    left there is removed by the next one.
+    """
     usual = tempfile.gettempdir()
-    folder = Path(tempfile.mkdtemp(prefix="gnap-", dir=usual if len(usual) < LONGEST else "/tmp"))  # noqa: S108
+    place = Path(usual if len(usual) < LONGEST else "/tmp")  # noqa: S108 (the names of sockets must be short)
+    name = hashlib.sha256(f"{os.getuid()} {owner.absolute()}".encode()).hexdigest()[:12]
+    folder = place / f"gnap-{name}"
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:  # somebody else's
+        folder = Path(tempfile.mkdtemp(prefix="gnap-", dir=place))
     try:
         yield folder
     finally:

@@ -18,12 +18,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def handled(gently: Callable[[], None]) -> Iterator[threading.Event]:
     """Call `gently` at the first signal to stop, leave the process at the second; whether there was one.
 
-    Ray's own processes block SIGINT, and go when their driver does. It does nothing in other threads.
+    `gently` runs in a thread of its own, because a signal may come in the middle of a print, and it may print.
+    Ray's own processes block SIGINT, and go when their driver does. In other threads this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield threading.Event()
         return
-    asked = threading.Event()
+    asked, ending = threading.Event(), threading.Thread(target=gently, daemon=True)
 
     def stop(number: int, frame: FrameType | None) -> None:
         del number, frame
@@ -32,7 +33,7 @@ def handled(gently: Callable[[], None]) -> Iterator[threading.Event]:
                 os.write(1, SHOW_CURSOR)
             os._exit(EXIT_CODE)
         asked.set()
-        gently()
+        ending.start()
 
     before = {number: signal.signal(number, stop) for number in SIGNALS}
     try:
@@ -40,3 +41,5 @@ def handled(gently: Callable[[], None]) -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        if asked.is_set():
+            ending.join()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import secrets
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +23,10 @@ from gnap_search.search.ledger import Ask, Ledger
 from gnap_search.search.lock import Lease
 from gnap_search.search.resources import Resources
 from gnap_search.search.standing import Standing
+
+if TYPE_CHECKING:
+    from gnap_search.search.proposals import Proposals
+    from gnap_search.training.trainer import Plan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +67,7 @@ def run(
     start = time.monotonic()
     trial = resources.per_trial(launch)
     machine = resources.of_this_machine(with_gpus=trial.gpus > 0)
-    studies.refuse_conflicts(study, folder, extend=extend)
+    studies.refuse_conflicts(study, folder, launch, extend=extend)
     if launch.address is None:
         resources.refuse_too_few(machine, trial, "this machine")
     data = load(study, launch)
@@ -104,21 +107,28 @@ class _Drive:
         self.standing.clear_away(self._ledger.settled())
         if not self._ledger.left:
             return False
-        with cluster.running(self._launch, machine) as available:
+        with (
+            cluster.scratch(self._run.folder) as scratch,
+            cluster.running(self._launch, machine, scratch) as available,
+        ):
             resources.refuse_too_few(available, trial, self._launch.address or "this machine")
             workers = min(available.workers(trial), self._ledger.left)
-            self._listener.study_started(
-                len(self._ledger.settled()), self._study.trials, workers, self.standing.front
-            )
-            return self._tune(adopted, workers, trial)
+            self._listener.study_started(self._ledger.done, self._study.trials, workers, self.standing.front)
+            return self._tune(adopted, workers, trial, scratch)
 
     def score(self) -> None:
         """Measure the front's networks on the test split, those that have not been measured before."""
         accuracies = self._run.test_accuracies
         for point in self.standing.front.points:
-            if point.id not in accuracies:
+            if point.id in accuracies:
+                continue
+            if self._run.model(point).exists():
                 accuracies[point.id] = self._test_accuracy(self._run.model(point))
                 self._run.keep_test_accuracies(accuracies)
+            else:
+                self._listener.message(
+                    f"The network of point {point.id} is gone, so it has no test accuracy."
+                )
 
     def _settled(self, ask: Ask) -> bool:
         """Answer a trial that had finished when its driver ended."""
@@ -128,34 +138,14 @@ class _Drive:
         self._ledger.complete(ask.number, last)
         return True
 
-    def _tune(self, adopted: list[Ask], workers: int, trial: Resources) -> bool:
-        from ray import tune
-
-        from gnap_search.search.proposals import DEATHS, Proposals
-        from gnap_search.search.trainable import Trainable
+    def _tune(self, adopted: list[Ask], workers: int, trial: Resources, scratch: Path) -> bool:
+        from gnap_search.search.proposals import Proposals
 
         configure = functools.partial(self._configuration, trial=trial)
         proposals = Proposals(self._ledger, self.standing, self._listener, configure, workers)
         proposals.adopt(adopted)
-        # Two studies on one cluster must not meet each other's code, so each has a name of its own for it.
-        own = type(f"Trainable{secrets.token_hex(4)}", (Trainable,), {})
-        with (
-            tempfile.TemporaryDirectory(prefix="gnap-", ignore_cleanup_errors=True) as disposable,
-            interruption.handled(functools.partial(self._end_gently, proposals)) as interrupted,
-        ):
-            tune.run(
-                tune.with_parameters(own, data=self._data),
-                name="study",
-                storage_path=disposable,
-                search_alg=proposals,
-                num_samples=-1,
-                resources_per_trial={"cpu": trial.cpus, "gpu": trial.gpus},
-                reuse_actors=True,
-                max_failures=DEATHS - 1,
-                raise_on_failed_trial=False,
-                trial_dirname_creator=lambda one: one.trial_id,
-                verbose=0,
-            )
+        with interruption.handled(functools.partial(self._end_gently, proposals)) as interrupted:
+            _run_tune(proposals, self._data, trial, scratch)
         if proposals.halt:
             raise UserError(f"{proposals.halt}; mend that, then `gnap-search resume {self._run.name}`.")
         return interrupted.is_set()
@@ -171,7 +161,7 @@ class _Drive:
             "device": "cuda" if trial.gpus else "cpu",
         }
 
-    def _end_gently(self, proposals: Any) -> None:
+    def _end_gently(self, proposals: Proposals) -> None:
         proposals.end()
         self._lease.end()
         self._listener.message(
@@ -187,7 +177,38 @@ class _Drive:
         return evaluate.accuracy(classifier, self._data.test, device="cpu")
 
 
-def _plan(study: spec.Study, ask: Ask) -> Any:
+def _run_tune(proposals: Proposals, data: Data, trial: Resources, scratch: Path) -> None:
+    """Let Ray Tune train what the proposals hand out."""
+    from ray import tune
+    from ray.tune import TuneError
+
+    from gnap_search.search.proposals import DEATHS, Deaths
+    from gnap_search.search.trainable import Trainable
+
+    # Two studies on one cluster must not meet each other's code, so each has a name of its own for it.
+    own = type(f"Trainable{secrets.token_hex(4)}", (Trainable,), {})
+    try:
+        tune.run(
+            tune.with_parameters(own, data=data),
+            name="study",
+            storage_path=str(scratch),
+            search_alg=proposals,
+            callbacks=[Deaths(proposals)],
+            num_samples=-1,
+            resources_per_trial={"cpu": trial.cpus, "gpu": trial.gpus},
+            reuse_actors=True,
+            max_failures=DEATHS - 1,
+            raise_on_failed_trial=False,
+            trial_dirname_creator=lambda one: one.trial_id,
+            verbose=0,
+        )
+    except TuneError:
+        if proposals.problem is None:
+            raise
+        raise proposals.problem from None
+
+
+def _plan(study: spec.Study, ask: Ask) -> Plan:
     from gnap_search.training.trainer import Plan
 
     return Plan(

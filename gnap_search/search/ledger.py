@@ -114,6 +114,11 @@ class Ledger:
         return len(self._trials(TrialState.COMPLETE))
 
     @property
+    def done(self) -> int:
+        """How many proposals need no further training: it succeeded, or failed twice."""
+        return self.completed + len(self.lost())
+
+    @property
     def left(self) -> int:
         """How many trials have to be trained, as far as is known: no retry is foreseen."""
         unanswered = self._trials(TrialState.RUNNING, TrialState.WAITING)

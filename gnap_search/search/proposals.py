@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ray import tune
+from ray.exceptions import RayActorError
+from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
 from gnap_search.contracts import Listener
@@ -21,6 +25,7 @@ class Proposals(Searcher):
 
     Attributes:
         halt: why the whole study cannot go on; None while it can.
+        problem: what went wrong while a result was taken in; Tune would give its text alone.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class Proposals(Searcher):
         self._running: dict[str, int] = {}
         self._ended = False
         self.halt: str | None = None
+        self.problem: Exception | None = None
 
     def adopt(self, asks: list[Ask]) -> None:
         """Trials that have been asked already and come first."""
@@ -62,7 +68,8 @@ class Proposals(Searcher):
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
         """A trial goes on."""
-        self._take_in(self._running[trial_id], result)
+        with self._remembering():
+            self._take_in(self._running[trial_id], result)
 
     def on_trial_complete(
         self,
@@ -70,25 +77,19 @@ class Proposals(Searcher):
         result: Mapping[str, Any] | None = None,
         error: bool = False,  # noqa: FBT001, FBT002
     ) -> None:
-        """A trial has come to its end, of whichever kind."""
-        number = self._running.pop(trial_id)
-        if result:
-            self._take_in(number, result)
-        if error:
-            self._fail(number, f"its worker process died {DEATHS} times (killed, or out of memory)")
-        elif not result:
-            return  # Ray is being stopped; the next driver adopts the trial
-        elif result["halt"]:
-            self.halt = str(result["halt"])
-            self.end()
-        elif result["failure"]:
-            self._fail(number, str(result["failure"]))
-        elif not result["ending"]:
-            self._complete(number)
+        """A trial has come to its end.
 
-    def settle(self, number: int) -> None:
-        """Answer a trial that an earlier driver saw, or could have seen, finish."""
-        self._complete(number)
+        Without a result there is nothing to say yet: after an error `broken` is called, and where Ray itself is
+        being stopped, the next driver adopts the trial.
+        """
+        if error or not result:
+            return
+        with self._remembering():
+            self._settle(self._running.pop(trial_id), result)
+
+    def broken(self, trial_id: str, reason: str) -> None:
+        """A trial's worker process could not do its work."""
+        self._fail(self._running.pop(trial_id), reason)
 
     def save(self, checkpoint_path: str) -> None:
         """An empty file: there is nothing to keep that Optuna does not keep."""
@@ -96,6 +97,16 @@ class Proposals(Searcher):
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing."""
+
+    def _settle(self, number: int, result: Mapping[str, Any]) -> None:
+        self._take_in(number, result)
+        if result["halt"]:
+            self.halt = str(result["halt"])
+            self.end()
+        elif result["failure"]:
+            self._fail(number, str(result["failure"]))
+        elif not result["ending"]:
+            self._complete(number)
 
     def _take_in(self, number: int, result: Mapping[str, Any]) -> None:
         points = map(Point.from_json, result["points"])
@@ -110,6 +121,35 @@ class Proposals(Searcher):
         self._ledger.fail(number, reason)
         self._ended_with(number, reason)
 
+    @contextlib.contextmanager
+    def _remembering(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as problem:
+            self.problem = problem
+            raise
+
     def _ended_with(self, number: int, failure: str | None) -> None:
         self._standing.forget_checkpoint(number)
         self._listener.trial_ended(number, failure)
+
+
+class Deaths(tune.Callback):
+    """Tells the proposals why a worker process could not do its work."""
+
+    def __init__(self, proposals: Proposals) -> None:
+        self._proposals = proposals
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Ray has given a trial up."""
+        del iteration, trials, info
+        self._proposals.broken(trial.trial_id, _cause(trial))
+
+
+def _cause(trial: Trial) -> str:
+    """One line: a process that was killed is counted, an exception is quoted."""
+    problem = trial.get_pickled_error()
+    text = str(problem).strip()
+    if isinstance(problem, RayActorError) and "creation task" not in text:
+        return f"its worker process died {trial.num_failures} times (killed, or out of memory)"
+    return text.splitlines()[-1] if text else "its worker process broke down"

@@ -25,7 +25,7 @@ from gnap_search.search.lock import DriverLock, refuse_if_driven
 DISTRIBUTIONS = ("gnap-search", "torch", "ray", "optuna", "numpy")
 
 
-def refuse_conflicts(study: spec.Study, folder: Path, *, extend: bool) -> None:
+def refuse_conflicts(study: spec.Study, folder: Path, launch: spec.Launch, *, extend: bool) -> None:
     """Compare a study with what its folder holds already; nothing is written.
 
     Raises:
@@ -35,6 +35,7 @@ def refuse_conflicts(study: spec.Study, folder: Path, *, extend: bool) -> None:
         _refuse_unwritable(folder)
         return
     refuse_if_driven(folder)
+    _refuse_other_storage(Run(folder), launch)
     kept = Run(folder).study
     differences = kept.differences(study)
     if extend and study.trials >= kept.trials:
@@ -63,9 +64,9 @@ def opened(study: spec.Study, folder: Path, launch: spec.Launch, digest: str) ->
     exists = (folder / "study.toml").is_file()
     if exists:
         _refuse_other_data(folder, digest)
-    if launch.storage:
-        _refuse_other_trials(folder, storage.connect(folder, launch.storage), expected=exists)
-    elif exists and not (folder / "study.db").is_file():
+    if launch.storage or (folder / "study.db").is_file():
+        _refuse_other_trials(folder, storage.connect(folder, launch.storage), exists=exists)
+    elif exists:
         raise UserError(f"Study {folder.name!r} has lost its study.db; restore it, or take another --study.")
     with storage.told_in_a_sentence(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +118,10 @@ def _refuse_unwritable(folder: Path) -> None:
 
 
 def _refuse_other_data(folder: Path, digest: str) -> None:
-    kept = json.loads((folder / "environment.json").read_text())["data_digest"]
+    try:
+        kept = str(json.loads((folder / "environment.json").read_text())["data_digest"])
+    except (OSError, ValueError, KeyError):  # it is for people; a study can do without
+        return
     if kept != digest:
         raise UserError(
             f"Study {folder.name!r} began with other data (digest {kept[:12]}, now {digest[:12]}); "
@@ -125,12 +129,22 @@ def _refuse_other_data(folder: Path, digest: str) -> None:
         )
 
 
-def _refuse_other_trials(folder: Path, held: optuna.storages.RDBStorage, *, expected: bool) -> None:
-    """A storage is shared by many folders: the study in it must be this folder's own."""
+def _refuse_other_storage(run: Run, launch: spec.Launch) -> None:
+    if run.launch.storage != launch.storage:
+        kept = storage.shown(run.launch.storage) if run.launch.storage else "its own study.db"
+        raise UserError(f"Study {run.name!r} keeps its trials in {kept}; give the same --storage as then.")
+
+
+def _refuse_other_trials(folder: Path, held: optuna.storages.RDBStorage, *, exists: bool) -> None:
+    """A storage may be shared by many folders: the study in it must be this folder's own."""
     present = folder.name in storage.study_names(held)
     held.remove_session()
-    if present and not expected:
+    if present and not exists:
         raise UserError(f"The storage holds another study named {folder.name!r}; take another --study.")
+    if not present and exists and Run(folder).trials():
+        raise UserError(
+            f"The storage has lost the trials of {folder.name!r}; restore it, or take another --study."
+        )
 
 
 def _shown(value: Any) -> str:

@@ -8,6 +8,7 @@ reason and no exception: Ray restarts those whose process died, and those alone.
 from __future__ import annotations
 
 import errno
+import socket
 import time
 import traceback
 from pathlib import Path
@@ -80,6 +81,9 @@ class Trainable(tune.Trainable):
         from gnap_search.training.trial import Trial
 
         notice = None
+        if not self._lease.path.exists():
+            where = f"{socket.gethostname()} does not see {self._lease.path.parent}"
+            return self._result(halt=f"{where}: put --runs on a file system that all nodes share")
         if self._trial is None:
             plan = Plan.from_json(self._plan)
             self._trial = Trial(plan, self._data, self._folder, self._device, self._lease.held)

@@ -1,10 +1,11 @@
-"""What the search's tests share: small studies, a listener that takes notes, and the laws of a run that has ended."""
+"""What the search's tests share: small studies, a listener that takes notes, and the laws of a finished run."""
 
 from __future__ import annotations
 
 import functools
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,7 +31,7 @@ PARAMETERS = {
 class Notes:
     """A listener that remembers."""
 
-    def __init__(self, on_epoch: Callable[[Point], None] = lambda point: None) -> None:
+    def __init__(self, on_epoch: Callable[[Point], None] = lambda _: None) -> None:
         self.started: list[int] = []
         self.points: list[Point] = []
         self.ended: dict[int, str | None] = {}
@@ -130,6 +131,14 @@ def marked_processes(mark: str) -> list[int]:
         except OSError:
             continue
     return [pid for pid in found if pid != os.getpid()]
+
+
+def all_gone(mark: str, seconds: float = 20) -> bool:
+    """Whether those processes end within a while."""
+    end = time.monotonic() + seconds
+    while marked_processes(mark) and time.monotonic() < end:
+        time.sleep(0.1)
+    return not marked_processes(mark)
 
 
 def kill_all(mark: str) -> None:

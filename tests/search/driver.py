@@ -6,21 +6,15 @@ import sys
 from pathlib import Path
 
 from gnap_search import datasets, spec
-from gnap_search.front import Front
 from gnap_search.report.quiet import Quiet
-from gnap_search.results import Point
 from gnap_search.search import launch
 
 
 class Told(Quiet):
-    """Says on a line each what a test waits for."""
-
-    def epoch_ended(self, point: Point, front: Front) -> None:
-        del front
-        print("epoch", point.id, flush=True)
+    """Says what the user should know."""
 
     def message(self, text: str) -> None:
-        print("message", text, flush=True)
+        sys.stdout.write(f"{text}\n")
 
 
 def main(folder: str, study: str, storage: str | None = None) -> int:

@@ -15,7 +15,9 @@ def test_first_proposals_lie_in_different_parts_of_a_range(count: int):
     low, high = math.log10(1e-4), math.log10(3e-3)
     for seed in range(10):
         study = small_study(seed=seed, trials=3 * count)
-        strengths = [math.log10(coverage.proposal(study, index)["pruning_strength"]) for index in range(count)]
+        strengths = [
+            math.log10(coverage.proposal(study, index)["pruning_strength"]) for index in range(count)
+        ]
         assert {int((strength - low) / (high - low) * count) for strength in strengths} == set(range(count))
 
 

@@ -67,7 +67,9 @@ def good(ask: Ask) -> Any:
 def test_samplers_get_along_with_failures_constraints_and_conditions(desk, sampler: str, parameters: Any):
     changes = {"parameters": parameters} if parameters else {}
     trials = 12 if sampler == "gp" else 24
-    one = desk(trials=trials, sampler=sampler, constraints={"max_params": 900, "min_accuracy": 0.98}, **changes)
+    one = desk(
+        trials=trials, sampler=sampler, constraints={"max_params": 900, "min_accuracy": 0.98}, **changes
+    )
     ledger, running = one.driver(), []
     while (ask := ledger.ask()) or running:
         running += [ask] if ask else []
@@ -191,7 +193,9 @@ def test_constraints_may_be_told_twice(desk):
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "nsgaii"])
 def test_a_discrete_space_is_not_asked_the_same_twice_while_there_is_something_new(desk, sampler: str):
-    one = desk(trials=5, sampler=sampler, parameters={"kind": ["a", "b", "c"], "count": {"low": 1, "high": 9}})
+    one = desk(
+        trials=5, sampler=sampler, parameters={"kind": ["a", "b", "c"], "count": {"low": 1, "high": 9}}
+    )
     ledger, seen = one.driver(), []
     while ask := ledger.ask():
         seen.append(tuple(ask.settings.items()))

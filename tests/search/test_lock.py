@@ -25,7 +25,9 @@ with DriverLock(Path(sys.argv[1])):
 
 def test_a_second_driver_is_refused_by_name_and_let_in_after_a_kill(tmp_path: Path):
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, tmp_path], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": "."}
+        [sys.executable, "-c", HOLDER, tmp_path],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": "."},
     ) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()

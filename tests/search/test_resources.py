@@ -10,7 +10,9 @@ from gnap_search.search import resources
 from gnap_search.search.resources import Resources
 
 
-@pytest.mark.parametrize(("share", "trials"), [(1, 8), (2, 4), (3, 2), (0.5, 16), (0.33, 24), (0.25, 32), (0.1, 80)])
+@pytest.mark.parametrize(
+    ("share", "trials"), [(1, 8), (2, 4), (3, 2), (0.5, 16), (0.33, 24), (0.25, 32), (0.1, 80)]
+)
 def test_as_many_trials_run_as_fit(share: float, trials: int):
     trial = resources.per_trial(spec.Launch(cpus_per_trial=0.1, gpus_per_trial=share))
     assert Resources(cpus=64, gpus=8).workers(trial) == trials
@@ -18,7 +20,7 @@ def test_as_many_trials_run_as_fit(share: float, trials: int):
 
 @pytest.mark.parametrize("share", [0.15, 0.4, 0.66, 0.9, 1.5, 2.25])
 def test_other_shares_are_refused(share: float):
-    with pytest.raises(UserError, match="--gpus-per-trial .* whole number"):
+    with pytest.raises(UserError, match=r"--gpus-per-trial .* whole number"):
         resources.per_trial(spec.Launch(gpus_per_trial=share))
     with pytest.raises(UserError, match="--cpus-per-trial"):
         resources.per_trial(spec.Launch(cpus_per_trial=share))

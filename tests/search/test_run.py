@@ -25,7 +25,9 @@ HERE = spec.Launch()
 DIVERGING = {"learning_rate": 100.0, "weight_decay": 10.0}
 
 
-def run(study: spec.Study, folder: Path, notes: Notes | None = None, *, extend: bool = False) -> launch.Summary:
+def run(
+    study: spec.Study, folder: Path, notes: Notes | None = None, *, extend: bool = False
+) -> launch.Summary:
     return launch.run(study, folder, HERE, notes or Notes(), load, extend=extend)
 
 
@@ -90,7 +92,7 @@ def test_some_trials_diverge_and_the_study_goes_on(tmp_path: Path):
 
 def test_a_study_whose_trials_all_fail_ends_with_the_last_reason(tmp_path: Path):
     study = small_study(trials=2, parameters={**PARAMETERS, **DIVERGING})
-    with pytest.raises(UserError, match="All 4 trials failed; the last one: .*loss became"):
+    with pytest.raises(UserError, match=r"All 4 trials failed; the last one: .*loss became"):
         run(study, tmp_path / "one")
 
 

@@ -68,7 +68,7 @@ def test_fewer_trials_are_refused(tmp_path: Path):
 
 def test_extending_changes_the_trials_alone(tmp_path: Path):
     create(tmp_path / "one")
-    study.refuse_conflicts(small_study(trials=9), tmp_path / "one", extend=True)
+    study.refuse_conflicts(small_study(trials=9), tmp_path / "one", HERE, extend=True)
     refused(tmp_path / "one", small_study(trials=9, epochs=5), "epochs 3, not 5", extend=True)
 
 
@@ -87,6 +87,18 @@ def test_a_lost_storage_is_told(tmp_path: Path):
     create(tmp_path / "one")
     (tmp_path / "one" / "study.db").unlink()
     refused(tmp_path / "one", small_study(), "lost its study.db")
+
+
+def test_another_storage_than_the_first_is_refused(tmp_path: Path):
+    create(tmp_path / "one")
+    place = spec.Launch(storage=f"sqlite:///{tmp_path}/other.db")
+    refused(tmp_path / "one", small_study(), "keeps its trials in its own study.db", place)
+
+
+def test_a_storage_that_was_emptied_is_told(tmp_path: Path):
+    create(tmp_path / "one")
+    (tmp_path / "one" / "trials" / "0").mkdir(parents=True)
+    refused(tmp_path / "one", small_study(), "has lost the trials of 'one'")
 
 
 def test_a_damaged_storage_is_told(tmp_path: Path):
@@ -114,12 +126,25 @@ def test_a_name_that_the_storage_has_already_is_refused(tmp_path: Path):
     address = f"sqlite:///{tmp_path}/shared.db"
     with study.opened(small_study(), tmp_path / "one", spec.Launch(storage=address), "1234") as ledger:
         ledger.ask()
-    refused(tmp_path / "elsewhere" / "one", small_study(), "another study named 'one'", spec.Launch(storage=address))
+    refused(
+        tmp_path / "elsewhere" / "one",
+        small_study(),
+        "another study named 'one'",
+        spec.Launch(storage=address),
+    )
 
 
 def test_settings_that_no_trial_accepts_are_refused(tmp_path: Path):
-    refused(tmp_path / "one", small_study(parameters={"prunning_strength": 1e-3}), "did you mean 'pruning_strength'")
-    refused(tmp_path / "one", small_study(parameters={"learning_rate": {"low": 1.0, "high": 1e9}}), "learning_rate")
+    refused(
+        tmp_path / "one",
+        small_study(parameters={"prunning_strength": 1e-3}),
+        "did you mean 'pruning_strength'",
+    )
+    refused(
+        tmp_path / "one",
+        small_study(parameters={"learning_rate": {"low": 1.0, "high": 1e9}}),
+        "learning_rate",
+    )
 
 
 def test_more_processors_or_gpus_than_there_are_are_refused(tmp_path: Path):
@@ -141,7 +166,7 @@ def test_a_full_disk_is_told_with_the_way_on(tmp_path: Path):
     folder = tmp_path / "one"
     folder.mkdir()
     (folder / "study.toml.draft").symlink_to("/dev/full")
-    with pytest.raises(UserError, match="No space left.*resume one"):
+    with pytest.raises(UserError, match=r"No space left.*resume one"):
         create(folder)
     assert not (folder / "study.toml").exists()
 

@@ -16,10 +16,11 @@ import pytest
 
 from gnap_search.results import Point
 from gnap_search.runs import Run
-from tests.search.conftest import asked, check_laws, kill_all, marked_processes, small_study
+from tests.search.conftest import all_gone, asked, check_laws, kill_all, small_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 DRIVER = Path(__file__).with_name("driver.py")
+AT_ONCE = 8  # seconds on a busy machine; it takes a few tenths of one on an idle one
 POSTGRES = os.environ.get("GNAP_SEARCH_TEST_POSTGRES")
 
 
@@ -73,57 +74,56 @@ def points_known(run: Run) -> dict[str, Point]:
     return {point.id: point for point in run.points()} if (run.folder / "study.toml").exists() else {}
 
 
-def killed_at_random(one: Drivers, generator: random.Random, rounds: int) -> None:
-    """Kill driver after driver at a random moment; what the histories had then, they keep."""
-    for _ in range(rounds):
-        driver = one.start()
-        _wait_for_work(driver)
-        time.sleep(generator.uniform(0, 2.5))
-        one.kill(driver)
-        known = points_known(one.run)
-        second = one.start()
-        time.sleep(generator.uniform(0, 6))
-        one.kill(second)
-        after = points_known(one.run)
-        assert {name: after.get(name) for name in known} == known
+def kill_at_random(one: Drivers, generator: random.Random) -> None:
+    """Kill one driver while it trains and the next while it starts; what the histories had, they keep."""
+    driver = one.start()
+    wait_for_epochs(one.run)
+    time.sleep(generator.uniform(0, 2))
+    one.kill(driver)
+    known = points_known(one.run)
+    driver = one.start()
+    time.sleep(generator.uniform(0, 6))
+    one.kill(driver)
+    after = points_known(one.run)
+    assert {name: after.get(name) for name in known} == known
 
 
-def _wait_for_work(driver: subprocess.Popen[str]) -> None:
-    """Until an epoch has ended, or the study has."""
-    assert driver.stdout is not None
-    while (line := driver.stdout.readline()) and not line.startswith("epoch"):
-        pass
+def wait_for_epochs(run: Run) -> None:
+    """Until there is one epoch more than now, which a driver may not have heard of yet."""
+    before = len(points_known(run))
+    while len(points_known(run)) == before:
+        time.sleep(0.02)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_killed_at_any_moment_a_study_ends_as_if_nothing_had_happened(drivers, seed: int):
-    one = drivers(trials=5, epochs=12)
-    killed_at_random(one, random.Random(seed), rounds=2)
+    one = drivers(trials=4, epochs=8)
+    kill_at_random(one, random.Random(seed))
     one.finish()
     check_laws(one.run)
-    assert marked_processes(one.mark) == []
+    assert all_gone(one.mark)
 
 
 @pytest.mark.skipif(not POSTGRES, reason="GNAP_SEARCH_TEST_POSTGRES names no database")
 def test_killed_with_its_trials_in_postgresql(drivers):
-    one = drivers(POSTGRES, trials=4, epochs=12)
-    killed_at_random(one, random.Random(3), rounds=1)
+    one = drivers(POSTGRES, trials=4, epochs=8)
+    kill_at_random(one, random.Random(4))
     one.finish()
     check_laws(one.run)
     assert not (one.run.folder / "study.db").exists()
 
 
 def test_ctrl_c_once_ends_gently_and_says_how_to_go_on(drivers):
-    one = drivers(trials=4, epochs=80)
+    one = drivers(trials=3, epochs=25)
     driver = one.start()
-    _wait_for_work(driver)
+    wait_for_epochs(one.run)
     os.killpg(driver.pid, signal.SIGINT)  # as a terminal does, to Ray's processes as well
     output, _ = driver.communicate(timeout=60)
     assert driver.returncode == 130
     assert f"resume {one.run.name}" in output and "Traceback" not in output
-    assert [trial.state.name for trial in asked(one.run)] == ["RUNNING", "RUNNING"]
-    assert all((one.run.trial_folder(trial) / "checkpoint.safetensors").exists() for trial in (0, 1))
-    assert marked_processes(one.mark) == []
+    assert {trial.state.name for trial in asked(one.run)} == {"RUNNING"}
+    assert any(one.run.folder.glob("trials/*/checkpoint.safetensors"))
+    assert all_gone(one.mark)
     known = points_known(one.run)
     one.finish()
     assert known.items() <= points_known(one.run).items()
@@ -131,16 +131,16 @@ def test_ctrl_c_once_ends_gently_and_says_how_to_go_on(drivers):
 
 
 def test_ctrl_c_twice_is_out_at_once_and_loses_nothing(drivers):
-    one = drivers(trials=3, epochs=60)
+    one = drivers(trials=2, epochs=25)
     driver = one.start()
-    _wait_for_work(driver)
+    wait_for_epochs(one.run)
     os.killpg(driver.pid, signal.SIGINT)
     time.sleep(0.01)
     os.killpg(driver.pid, signal.SIGINT)
     start = time.monotonic()
-    driver.communicate(timeout=60)
-    assert driver.returncode == 130
-    assert time.monotonic() - start < 5
+    assert driver.wait(timeout=60) == 130
+    assert time.monotonic() - start < AT_ONCE
+    driver.communicate()
     known = points_known(one.run)
     one.finish()
     assert known.items() <= points_known(one.run).items()
@@ -148,9 +148,9 @@ def test_ctrl_c_twice_is_out_at_once_and_loses_nothing(drivers):
 
 
 def test_a_second_driver_is_refused_while_the_first_is_at_work(drivers):
-    one = drivers(trials=2, epochs=60)
+    one = drivers(trials=2, epochs=40)
     first = one.start()
-    _wait_for_work(first)
+    wait_for_epochs(one.run)
     second = one.start()
     output, _ = second.communicate(timeout=60)
     assert second.returncode != 0 and f"is being driven by process {first.pid} on" in output
