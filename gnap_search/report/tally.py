@@ -32,7 +32,7 @@ class Tally:
         self.settled = self.target = self.workers = self.epochs = 0
         self.front = Front()
         self.running: dict[int, Running] = {}
-        self.ended: set[int] = set()
+        self.finished: set[int] = set()
         self.failures: dict[int, str] = {}
         self._clock, self._started = clock, clock()
         self._heard, self._first_heard = 0, 0.0
@@ -44,8 +44,7 @@ class Tally:
     def trial_started(self, trial: int, settings: Mapping[str, Any], epochs: int) -> None:
         self.running[trial] = Running(settings, epochs)
         self.epochs = epochs
-        self.ended.discard(trial)  # a trial that is tried again has not ended after all
-        self.failures.pop(trial, None)
+        self.failures.pop(trial, None)  # it is tried again
 
     def epoch_ended(self, point: Point, front: Front) -> None:
         self.front = front
@@ -57,8 +56,9 @@ class Tally:
 
     def trial_ended(self, trial: int, failure: str | None) -> Running | None:
         """Note it, and hand back what was known of the trial while it ran."""
-        self.ended.add(trial)
-        if failure is not None:
+        if failure is None:
+            self.finished.add(trial)
+        else:
             self.failures[trial] = failure
         return self.running.pop(trial, None)
 
@@ -69,8 +69,8 @@ class Tally:
 
     @property
     def trials_done(self) -> int:
-        """Trials that are over, those before a resume included."""
-        return min(self.target, self.settled + len(self.ended))
+        """Trials that are over, those before a resume included; a failed one is not, as it is tried again."""
+        return min(self.target, self.settled + len(self.finished))
 
     @property
     def share(self) -> float:
