@@ -67,7 +67,7 @@ def silence(*, verbose: bool) -> Iterator[None]:
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _no_obituaries():
         warnings.simplefilter("ignore")
         try:
             yield
@@ -75,6 +75,23 @@ def silence(*, verbose: bool) -> Iterator[None]:
             for logger, level in zip(loggers, before[0], strict=True):
                 logger.setLevel(level)
             optuna.logging.set_verbosity(before[1])
+
+
+@contextlib.contextmanager
+def _no_obituaries() -> Iterator[None]:
+    """Ray prints a page for every worker that dies, whatever `log_to_driver` says, and has no switch for it."""
+    from ray._private import worker
+
+    name = "print_to_stdstream"
+    before = getattr(worker, name, None)
+    if before is None:  # another version of Ray
+        yield
+        return
+    setattr(worker, name, lambda *_, **__: None)
+    try:
+        yield
+    finally:
+        setattr(worker, name, before)
 
 
 def _start(launch: spec.Launch, resources: Resources, scratch: Path) -> None:

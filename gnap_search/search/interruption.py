@@ -18,8 +18,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def handled(gently: Callable[[], None]) -> Iterator[threading.Event]:
     """Call `gently` at the first signal to stop, leave the process at the second; whether there was one.
 
-    `gently` runs in a thread of its own, because a signal may come in the middle of a print, and it may print.
-    Ray's own processes block SIGINT, and go when their driver does. In other threads this does nothing.
+    `gently` runs in a thread of its own, because it may print, and a signal may come within a print.
+    Ray's own processes block SIGINT, and go when their driver does. Nothing is done in other threads.
     """
     if threading.current_thread() is not threading.main_thread():
         yield threading.Event()

@@ -79,8 +79,8 @@ class Proposals(Searcher):
     ) -> None:
         """A trial has come to its end.
 
-        Without a result there is nothing to say yet: after an error `broken` is called, and where Ray itself is
-        being stopped, the next driver adopts the trial.
+        Without a result there is nothing to say yet: after an error `broken` is called, and where Ray is
+        stopped, the next driver adopts the trial.
         """
         if error or not result:
             return

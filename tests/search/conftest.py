@@ -1,4 +1,4 @@
-"""What the search's tests share: small studies, a listener that takes notes, and the laws of a finished run."""
+"""What the search's tests share: small studies, a listener that takes notes, the laws of a finished run."""
 
 from __future__ import annotations
 

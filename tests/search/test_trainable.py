@@ -1,4 +1,4 @@
-"""A trial in a worker: one process trains many, each like a fresh one; what goes wrong is told as a result."""
+"""A trial in a worker: one process trains many, each like a fresh one; what goes wrong is a result too."""
 
 from __future__ import annotations
 
