@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +19,7 @@ def ray_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     from gnap_search.search.resources import Resources
 
     place = tmp_path_factory.getbasetemp() / "ray"
+    os.environ["GNAP_SEARCH_TEST_SESSION"] = str(place)  # Ray's processes inherit it, and can be told by it
     with (
         cluster.silence(verbose=False),
         cluster.scratch(place) as scratch,

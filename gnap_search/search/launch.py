@@ -67,10 +67,11 @@ def run(
     start = time.monotonic()
     trial = resources.per_trial(launch)
     machine = resources.of_this_machine(with_gpus=trial.gpus > 0)
-    studies.refuse_conflicts(study, folder, launch, extend=extend)
     if launch.address is None:
         resources.refuse_too_few(machine, trial, "this machine")
     data = load(study, launch)
+    study = study.fitted(len(data.train))
+    studies.refuse_conflicts(study, folder, launch, extend=extend)
     _refuse_settings(study)
     with (
         cluster.silence(verbose=launch.verbose),
