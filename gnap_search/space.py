@@ -7,6 +7,9 @@ In TOML, under `[parameters]`:
     growth_trigger = ["saturation", "periodic"]                   # choices
     growth_period = { low = 2, high = 9, when = { growth_trigger = "periodic" } }
     learning_rate = 3e-3                                          # fixed
+    pruning_strength = { low = 0.03, high = 5, log = true, per_image = true }
+
+The last is a range for any data set: both ends are divided by the number of training images.
 """
 
 from __future__ import annotations
@@ -63,6 +66,7 @@ class Parameter(BaseModel):
     low: Number | None = None
     high: Number | None = None
     log: bool = False
+    per_image: bool = False
     choices: tuple[Setting, ...] = ()
     value: Setting | None = None
     when: dict[str, Setting] = Field(default_factory=dict)
@@ -82,6 +86,8 @@ class Parameter(BaseModel):
     def _is_a_range_upwards(self) -> Parameter:
         if self.log and self.low is None:
             raise ValueError("only a range of low and high can be logarithmic")
+        if self.per_image and self.low is None:
+            raise ValueError("only a range of low and high can be per image")
         if self.low is not None and self.high is not None:
             if self.low > self.high:
                 raise ValueError(f"low {self.low} is above high {self.high}: swap them")
@@ -101,7 +107,9 @@ class Parameter(BaseModel):
         return self.choices or tuple(end for end in (self.low, self.high) if end is not None)
 
     def converted(self, convert: Callable[[Value], Value]) -> Parameter:
-        """The same with every value passed through `convert`."""
+        """The same with every value passed through `convert`; a range per image waits until it is fitted."""
+        if self.per_image:
+            return self
         written = self.written()
         changed: dict[str, Any] = {
             key: convert(written[key]) for key in ("low", "high", "value") if key in written
@@ -109,6 +117,13 @@ class Parameter(BaseModel):
         if self.choices:
             changed["choices"] = tuple(convert(choice) for choice in self.choices)
         return Parameter.model_validate({**written, **changed})
+
+    def fitted(self, images: int) -> Parameter:
+        """The same for a training set of that many images: a range per image becomes a plain one."""
+        if not self.per_image or self.low is None or self.high is None:
+            return self
+        ends = {"low": self.low / images, "high": self.high / images, "per_image": False}
+        return self.model_copy(update=ends)
 
     def written(self) -> dict[str, Any]:
         """Its keys without those that are left out by default."""
@@ -132,6 +147,7 @@ class Parameter(BaseModel):
             words = " or ".join(str(choice) for choice in self.examples())
         else:
             words = f"{self.low} to {self.high}" + (", logarithmic" if self.log else "")
+            words += ", divided by the number of training images" if self.per_image else ""
         conditions = " and ".join(f"{other} is {wanted}" for other, wanted in self.when.items())
         return f"{words}, when {conditions}" if conditions else words
 

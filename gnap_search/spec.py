@@ -60,6 +60,11 @@ class Study(_Frozen):
         """The study that a run folder keeps: complete, so that no search space is filled in."""
         return _validated(cls, catalog.read_toml(path), str(path))
 
+    def fitted(self, images: int) -> Study:
+        """The study for a training set of that many images: no range is per image any more."""
+        ranges = {name: parameter.fitted(images) for name, parameter in self.parameters.items()}
+        return self.model_copy(update={"parameters": ranges})
+
     def differences(self, other: Study) -> dict[str, tuple[Any, Any]]:
         """Setting -> (this study's value, the other's), for what differs; summaries do not count."""
         mine, theirs = _flat(self.model_dump()), _flat(other.model_dump())

@@ -86,13 +86,13 @@ class GNAP:
 
     pruning_strength: float = setting(1e-5, "price of an open gate, in nats a weight", Bounds(0, 1))
     growth_factor: float = setting(1.4, "width after a growth / width before", Bounds(1, 8))
-    saturation_patience: int = setting(3, "epochs without progress before growth", Bounds(1))
-    saturation_tolerance: float = setting(0.01, "relative fall of the objective to be progress", Bounds(0, 1))
+    saturation_patience: int = setting(2, "epochs without progress before growth", Bounds(1))
+    saturation_tolerance: float = setting(0.1, "relative fall of the objective to be progress", Bounds(0, 1))
     growth_trigger: str = setting(
         "saturation", "when to grow", Bounds(choices=("saturation", "periodic", "never"))
     )
     growth_period: int = setting(4, "epochs between growths of the periodic trigger", Bounds(1))
-    growth_limit: int = setting(4, "growths at most", Bounds(0))
+    growth_limit: int = setting(3, "growths at most", Bounds(0))
     birth_scale: float = setting(0.3, "scale of the weights out of new channels", Bounds(0, 1))
     gate_start: float = setting(0.1, "score of a new gate", Bounds(1e-6, 1))
     gate_learning_rate: float = setting(1e-3, "learning rate of the gates (Adam)", Bounds(0, 1))
