@@ -79,7 +79,7 @@ def silence(*, verbose: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_obituaries() -> Iterator[None]:
-    """Ray prints a page for every worker that dies, whatever `log_to_driver` says, and cannot be told not to."""
+    """Ray prints a page for every worker that dies, whatever `log_to_driver` says; it has no other switch."""
     from ray._private import worker
 
     name = "print_to_stdstream"

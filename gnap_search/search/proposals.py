@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
-from ray.exceptions import RayActorError
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
@@ -147,9 +146,8 @@ class Deaths(tune.Callback):
 
 
 def _cause(trial: Trial) -> str:
-    """One line: a process that was killed is counted, an exception is quoted."""
-    problem = trial.get_pickled_error()
-    text = str(problem).strip()
-    if isinstance(problem, RayActorError) and "creation task" not in text:
-        return f"its worker process died {trial.num_failures} times (killed, or out of memory)"
-    return text.splitlines()[-1] if text else "its worker process broke down"
+    """One line: deaths are counted, an exception is quoted."""
+    text = Path(trial.error_file).read_text().strip() if trial.error_file else ""
+    if "raised in its creation task" in text:
+        return f"its worker process could not start: {text.splitlines()[-1]}"
+    return f"its worker process died {trial.num_failures} times (killed, or out of memory)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -122,15 +123,17 @@ def _check_files(run: Run) -> None:
 
 
 def marked_processes(mark: str) -> list[int]:
-    """The processes, zombies left out, that inherited an environment with this text in it."""
-    found = []
+    """The processes that inherited an environment with this text in it, and their children.
+
+    Ray's workers write their titles over their environments, so that they are known by their parent alone.
+    """
+    environments, parents = {}, {}
     for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark.encode() in (entry / "environ").read_bytes():
-                found.append(int(entry.name))
-        except OSError:
-            continue
-    return [pid for pid in found if pid != os.getpid()]
+        with contextlib.suppress(OSError):  # it has just ended
+            environments[int(entry.name)] = (entry / "environ").read_bytes()
+            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    marked = {pid for pid, environment in environments.items() if mark.encode() in environment}
+    return [pid for pid in environments if {pid, parents.get(pid)} & marked and pid != os.getpid()]
 
 
 def all_gone(mark: str, seconds: float = 20) -> bool:
@@ -145,7 +148,5 @@ def kill_all(mark: str) -> None:
     """SIGKILL for a driver and everything that it started."""
     while pids := marked_processes(mark):
         for pid in pids:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue

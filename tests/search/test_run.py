@@ -16,7 +16,7 @@ from gnap_search import spec
 from gnap_search.errors import UserError
 from gnap_search.results import Point
 from gnap_search.runs import Run
-from gnap_search.search import launch
+from gnap_search.search import launch, resources
 from gnap_search.search.ledger import RETRY_OF
 from tests.search.conftest import PARAMETERS, Notes, asked, check_laws, load, marked_processes, small_study
 
@@ -74,11 +74,19 @@ def test_a_worker_that_is_killed_goes_on_from_its_checkpoint(tmp_path: Path):
 def test_a_trial_whose_worker_keeps_dying_fails_and_is_retried(tmp_path: Path, capfd):
     notes = Notes()
     with _killing_workers(while_true=lambda: 0 not in notes.ended):
-        summary = run(small_study(trials=1, epochs=20), tmp_path / "one", notes)
-    assert "worker process died" in (notes.ended[0] or "")
+        summary = run(small_study(trials=1), tmp_path / "one", notes)
+    assert "worker process died 3 times" in (notes.ended[0] or "")
     assert capfd.readouterr() == ("", "")
     assert (summary.complete, summary.failed, summary.lost) == (1, 1, 0)
     check_laws(Run(tmp_path / "one"))
+
+
+def test_a_worker_that_cannot_start_is_told_with_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(resources, "threads", lambda _: 0)  # which torch refuses
+    with pytest.raises(UserError, match=r"All 2 trials failed; .* could not start: RuntimeError: .*positive"):
+        run(small_study(trials=1), tmp_path / "one")
 
 
 def test_some_trials_diverge_and_the_study_goes_on(tmp_path: Path):
