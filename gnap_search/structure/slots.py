@@ -57,6 +57,14 @@ def _shapes(build: Build, widths: Mapping[str, int]) -> dict[str, tuple[int, ...
         return {path: tuple(tensor.shape) for path, tensor in build(widths).state_dict().items()}
 
 
+def _linear_weights(build: Build, groups: Iterable[str]) -> set[str]:
+    """The paths of the weights that link channels; the gain of a norm has the same last name and does not."""
+    with torch.device("meta"):
+        model = build(dict.fromkeys(groups, 2))
+    layers = (name for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Linear))
+    return {f"{name}.weight" for name in layers}
+
+
 def effective(model: nn.Module, path: str) -> Tensor:
     """The tensor that computes: for a parametrized weight, what its parametrizations make of it."""
     owner, _, name = path.rpartition(".")
@@ -74,9 +82,10 @@ class Liveness:
     def __init__(self, blueprint: Blueprint, groups: Iterable[str]) -> None:
         self._into: dict[str, tuple[str, int]] = {}  # weight's path -> group and span of its input axis
         self._out_of: dict[str, str] = {}  # weight's path -> group of its output axis
+        weights = _linear_weights(blueprint.build, groups)
         for group, slots in find(blueprint.build, groups).items():
             for slot in slots:
-                if not slot.path.endswith(".weight"):
+                if slot.path not in weights:
                     continue
                 if slot.axis == 1:
                     self._into[slot.path] = group, slot.span
