@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialised
 from torch import Tensor
 
 from gnap_search.errors import CorruptCheckpoint
@@ -21,7 +21,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) ->
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(state)
     draft = path.with_suffix(".draft")
-    save_file(contiguous, draft, metadata={"state": text, "digest": _digest(contiguous, text)})
+    draft.write_bytes(serialised(contiguous, metadata={"state": text, "digest": _digest(contiguous, text)}))
     os.replace(draft, path)
 
 

@@ -255,7 +255,7 @@ class Trainer:
             ([parameter for parameter in named.values() if parameter.ndim <= 1], 0.0),
         ):
             groups.append({"params": members, "lr": rate, "weight_decay": decayed, "scheduled": True})
-        return torch.optim.AdamW([group for group in groups if group["params"]])
+        return torch.optim.AdamW([group for group in groups if group["params"]], fused=True)
 
     def _set_learning_rate(self, share: float) -> None:
         for group in self.optimizer.param_groups:
@@ -292,9 +292,14 @@ class Trainer:
             moments = _below(f"moment/{name}/", tensors)
             if moments:
                 self.optimizer.state[parameter] = {
-                    key: value.to(parameter.device) if value.ndim else value for key, value in moments.items()
+                    key: _laid_out_like(parameter, value) for key, value in moments.items()
                 }
         self.classifier = self._materialise()
+
+
+def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
+    """The value where and as the parameter lies in memory: the fused optimiser step goes by memory alone."""
+    return torch.empty_like(parameter).copy_(value) if value.ndim else value.to(parameter.device)
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
