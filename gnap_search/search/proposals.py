@@ -88,7 +88,8 @@ class Proposals(Searcher):
 
     def broken(self, trial_id: str, reason: str) -> None:
         """A trial's worker process could not do its work."""
-        self._fail(self._running.pop(trial_id), reason)
+        with self._remembering():
+            self._fail(self._running.pop(trial_id), reason)
 
     def save(self, checkpoint_path: str) -> None:
         """An empty file: there is nothing to keep that Optuna does not keep."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gnap_search.results import Point
-from gnap_search.search import launch, trainable
+from gnap_search.search import drive, trainable
 from gnap_search.search.ledger import Ask
 from gnap_search.search.lock import Lease
 from gnap_search.search.trainable import Trainable
@@ -30,7 +30,7 @@ def configure(tmp_path: Path):
     lease = Lease.grant(tmp_path)
 
     def configuration(number: int, folder: str = "", **settings: Any) -> dict[str, Any]:
-        plan = launch._plan(small_study(epochs=2), Ask(number, {"pruning_strength": 1e-3, **settings}))
+        plan = drive.plan(small_study(epochs=2), Ask(number, {"pruning_strength": 1e-3, **settings}))
         return {
             "plan": plan.to_json(),
             "folder": str(tmp_path / (folder or "run") / "trials" / str(number)),
@@ -140,6 +140,6 @@ def map_lease(configuration: dict[str, Any]) -> tuple[Path, str]:
 
 def test_plans_differ_by_their_trial_alone():
     study = small_study()
-    one, other = (launch._plan(study, Ask(number, {})) for number in (0, 1))
+    one, other = (drive.plan(study, Ask(number, {})) for number in (0, 1))
     assert one.seed != other.seed
-    assert launch._plan(study, Ask(0, {})) == one
+    assert drive.plan(study, Ask(0, {})) == one
