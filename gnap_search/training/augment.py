@@ -25,19 +25,26 @@ AFFINE_REACH = 1 / 14  # the farthest shift, as a share of the side: 2 pixels of
 CUTOUT_SIDES = (1 / 4, 1 / 2)  # the least and the greatest side of the square, as shares of the shorter side
 
 
-def augment(images: Tensor, names: Sequence[str], generator: Generator) -> Tensor:
+def augment(images: Tensor, names: Sequence[str], generator: Generator, share: float = 1.0) -> Tensor:
     """Uint8 images N x C x H x W -> transformed float32 images in [0, 1], laid out channels last.
 
-    The result follows from the images, the names in their order, and the generator's state. The images are
-    left as they are; the generator may live on the CPU while they do not.
+    The first `share` of the batch is transformed, the rest is left as it is; a batch in random order needs no
+    further draw. The result follows from the images, the names in their order, and the generator's state,
+    which may live on the CPU while the images do not.
 
     Raises:
         UserError: a name is unknown.
     """
     check(names)
+    count = round(share * len(images)) if names else 0
+    if not count:
+        return as_float(images)
+    transformed = images[:count]
     for name in names:
-        images = AUGMENTATIONS[name](images, generator)
-    return as_float(images)
+        transformed = AUGMENTATIONS[name](transformed, generator)
+    if count == len(images):
+        return as_float(transformed)
+    return torch.cat([as_float(transformed), as_float(images[count:])])
 
 
 def check(names: Iterable[str]) -> None:

@@ -38,6 +38,7 @@ class TrainingSettings:
     weight_decay: float = setting(1e-2, "decoupled weight decay of the weights", Bounds(0, 10))
     batch_size: int = setting(0, "images a step; 0 is 256, or fewer on small data", Bounds(0))
     finishing_share: float = setting(0.5, "share of the epochs without growth", Bounds(0, 1))
+    augmented_share: float = setting(1.0, "share of the training images that are augmented", Bounds(0, 1))
     seed_scale: float = setting(1.0, "starting widths / the network's own", Bounds(0.01, 64))
     precision: str = setting(
         "auto", "arithmetic of training", Bounds(choices=("auto", "float32", "bfloat16"))
@@ -161,7 +162,8 @@ class Trainer:
         for step, chosen in enumerate(steps):
             self._set_learning_rate(schedule.learning_rate_share(at.done + step / len(steps), at))
             chosen = chosen.to(self.device)
-            batch = augment.augment(pixels[chosen], self.augmentation, noise)
+            share = self.settings.augmented_share
+            batch = augment.augment(pixels[chosen], self.augmentation, noise, share)
             total += self._step(batch, labels[chosen]) * len(chosen)
         return float(total) / len(labels)
 

@@ -138,3 +138,11 @@ def test_a_gpu_does_the_same(place):
     if place == "cpu":
         expected = augment(images.cpu(), tuple(AUGMENTATIONS), generator(3))
         torch.testing.assert_close(result.cpu(), expected, atol=1e-3, rtol=0)
+
+
+def test_a_share_of_the_batch_is_transformed_and_the_rest_is_as_it_was():
+    images = batch((40, 1, 12, 12))
+    mixed = augment(images, ["affine"], generator(), 0.25)
+    assert torch.equal(mixed[10:], images[10:].float() / 255)
+    assert torch.equal(mixed[:10], augment(images[:10], ["affine"], generator()))
+    assert torch.equal(augment(images, ["affine"], generator(), 0.0), images.float() / 255)
