@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import shutil
+import socket
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -110,18 +111,30 @@ def _start(launch: spec.Launch, resources: Resources, scratch: Path) -> None:
         )
         return
     try:
+        _knock(launch.address)
         ray.init(
             launch.address,
             log_to_driver=launch.verbose,
             logging_level=level,
             runtime_env={"env_vars": WORKERS},
         )
-    except (ConnectionError, ValueError, RuntimeError) as problem:
+    except (OSError, ValueError, RuntimeError) as problem:
         first = (str(problem).splitlines() or [""])[0]
         raise UserError(
             f"No Ray cluster answers at --address {launch.address} ({first}); "
-            "start one with `ray start --head`, or leave the flag out."
+            "start one with `ray start --head`, set RAY_AUTH_MODE=token if it wants a token, or leave the flag out."
         ) from None
+
+
+def _knock(address: str) -> None:
+    """Find out at once what Ray would try for two minutes: whether anybody listens at a host and port.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, colon, port = address.rpartition("/")[2].partition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _available() -> Resources:
