@@ -122,7 +122,7 @@ def _start(launch: spec.Launch, resources: Resources, scratch: Path) -> None:
         first = (str(problem).splitlines() or [""])[0]
         raise UserError(
             f"No Ray cluster answers at --address {launch.address} ({first}); "
-            "start one with `ray start --head`, set RAY_AUTH_MODE=token if it wants a token, or leave the flag out."
+            "start one with `ray start --head`, set RAY_AUTH_MODE=token if it has one, or leave the flag out."
         ) from None
 
 

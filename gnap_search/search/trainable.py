@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
+from safetensors import SafetensorError
 
 from gnap_search.contracts import Data
 from gnap_search.errors import TrialError
@@ -54,11 +55,9 @@ class Trainable(tune.Trainable):
             return self._advance()
         except TrialError as problem:
             return self._result(failure=str(problem))
-        except OSError as problem:
-            if problem.errno in FULL:
-                return self._result(halt=f"{problem.strerror}: {self._folder}")
-            return self._result(failure=self._told(problem))
         except Exception as problem:  # noqa: BLE001 (a trial's code is anybody's, and one trial must not end a study)
+            if _says_full(problem):
+                return self._result(halt=f"No space left on device: {self._folder}")
             return self._result(failure=self._told(problem))
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
@@ -120,3 +119,12 @@ class Trainable(tune.Trainable):
             pass
         first = (str(problem).splitlines() or [""])[0]
         return f"{type(problem).__name__}: {first}"
+
+
+def _says_full(problem: Exception) -> bool:
+    """Whether the disk is full; safetensors has its own exception, with the system's number in its text."""
+    if isinstance(problem, OSError):
+        return problem.errno in FULL
+    return isinstance(problem, SafetensorError) and any(
+        f"(os error {number})" in str(problem) for number in FULL
+    )

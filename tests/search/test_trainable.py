@@ -96,11 +96,12 @@ def test_an_exception_is_a_failure_with_one_line_and_its_story_in_the_folder(con
     assert "Traceback" in (Path(configuration["folder"]) / "error.txt").read_text()
 
 
-def test_a_full_disk_is_no_failure_of_the_trial(configure):
+@pytest.mark.parametrize("file", ["history.draft", "checkpoint.draft", "models/1.draft"])
+def test_a_full_disk_is_no_failure_of_the_trial(configure, file: str):
     configuration = configure(0)
-    folder = Path(configuration["folder"])
-    folder.mkdir(parents=True)
-    (folder / "plan.json").symlink_to("/dev/full")
+    full = Path(configuration["folder"]) / file
+    full.parent.mkdir(parents=True)
+    full.symlink_to("/dev/full")
     result = Worker(configuration).step()
     assert result["done"] and result["failure"] is None and "No space left" in result["halt"]
 
