@@ -86,8 +86,8 @@ class GNAP:
 
     pruning_strength: float = setting(1e-5, "price of an open gate, in nats a weight", Bounds(0, 1))
     growth_factor: float = setting(1.4, "width after a growth / width before", Bounds(1, 8))
-    saturation_patience: int = setting(2, "epochs without progress before growth", Bounds(1))
-    saturation_tolerance: float = setting(0.1, "relative fall of the objective to be progress", Bounds(0, 1))
+    saturation_patience: int = setting(2, "epochs over which progress is measured", Bounds(1))
+    saturation_tolerance: float = setting(0.1, "fall of the objective an epoch to be progress", Bounds(0, 1))
     growth_trigger: str = setting(
         "saturation", "when to grow", Bounds(choices=("saturation", "periodic", "never"))
     )
@@ -157,12 +157,12 @@ class GNAP:
         return self.growth_trigger == "saturation" and self._saturated(phase)
 
     def _saturated(self, phase: Sequence[Point]) -> bool:
-        """Whether the objective, loss plus price, fell too little in the last epochs of patience."""
+        """Whether the objective, loss plus price, fell by too small a share an epoch, over the patience."""
         objective = [point.training_loss + self.pruning_strength * point.weights for point in phase]
         if len(objective) <= self.saturation_patience:
             return False
         before, lately = objective[: -self.saturation_patience], objective[-self.saturation_patience :]
-        return min(lately) > min(before) * (1 - self.saturation_tolerance)
+        return min(lately) > min(before) * (1 - self.saturation_tolerance) ** self.saturation_patience
 
 
 METHOD = GNAP

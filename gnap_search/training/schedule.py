@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gnap_search.contracts import Progress
 
-LEAST_BATCHES = 24  # an epoch of fewer steps says little about saturation
+LEAST_BATCHES = 16  # an epoch of fewer steps says little about saturation
 
 
 def progress(done: int, total: int, finishing_share: float) -> Progress:

@@ -38,7 +38,7 @@ class TrainingSettings:
     weight_decay: float = setting(1e-2, "decoupled weight decay of the weights", Bounds(0, 10))
     batch_size: int = setting(0, "images a step; 0 is 256, or fewer on small data", Bounds(0))
     finishing_share: float = setting(0.5, "share of the epochs without growth", Bounds(0, 1))
-    augmented_share: float = setting(1.0, "share of the training images that are augmented", Bounds(0, 1))
+    augmented_share: float = setting(0.5, "share of the training images that are augmented", Bounds(0, 1))
     seed_scale: float = setting(1.0, "starting widths / the network's own", Bounds(0.01, 64))
     precision: str = setting(
         "auto", "arithmetic of training", Bounds(choices=("auto", "float32", "bfloat16"))
