@@ -43,6 +43,8 @@ def running(launch: spec.Launch, resources: Resources, scratch: Path) -> Iterato
         UserError: no cluster answers at the launch's address.
     """
     os.environ.update({**ENVIRONMENT, **WORKERS})
+    if launch.address is not None:
+        _knock(launch.address)
     import ray
 
     if ray.is_initialized():
@@ -111,30 +113,32 @@ def _start(launch: spec.Launch, resources: Resources, scratch: Path) -> None:
         )
         return
     try:
-        _knock(launch.address)
         ray.init(
             launch.address,
             log_to_driver=launch.verbose,
             logging_level=level,
             runtime_env={"env_vars": WORKERS},
         )
-    except (OSError, ValueError, RuntimeError) as problem:
-        first = (str(problem).splitlines() or [""])[0]
-        raise UserError(
-            f"No Ray cluster answers at --address {launch.address} ({first}); "
-            "start one with `ray start --head`, set RAY_AUTH_MODE=token if it has one, or leave the flag out."
-        ) from None
+    except (ConnectionError, ValueError, RuntimeError) as problem:
+        raise _no_answer(launch.address, problem) from None
 
 
 def _knock(address: str) -> None:
-    """Find out at once what Ray would try for two minutes: whether anybody listens at a host and port.
-
-    Raises:
-        OSError: nobody does.
-    """
+    """Find out at once what Ray would try for two minutes: whether anybody listens at a host and port."""
     host, colon, port = address.rpartition("/")[2].partition(":")
     if colon and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=10).close()
+        try:
+            socket.create_connection((host, int(port)), timeout=10).close()
+        except OSError as problem:
+            raise _no_answer(address, problem) from None
+
+
+def _no_answer(address: str, problem: Exception) -> UserError:
+    first = (str(problem).splitlines() or [""])[0]
+    return UserError(
+        f"No Ray cluster answers at --address {address} ({first}); "
+        "start one with `ray start --head`, set RAY_AUTH_MODE=token if it has one, or leave the flag out."
+    )
 
 
 def _available() -> Resources:
