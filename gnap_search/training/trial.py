@@ -65,7 +65,8 @@ class Trial:
         earlier = list(self.points)
         point = self.trainer.epoch()
         self._refuse_if_lost()
-        if not any(dominates(other, point) for other in earlier):
+        # A limit on MACs may keep a point on the front that another one beats in accuracy and size.
+        if not any(dominates(other, point) and other.macs <= point.macs for other in earlier):
             self._keep_network(point)
         checkpoint.save(self._checkpoint, *self.trainer.state())
         self._history.append(point)
