@@ -4,10 +4,12 @@
                    study.db                                    Optuna's storage, unless another was asked for
                    test.json                                   point id -> test accuracy, of front points only
                    driver.lock                                 held by the one driver that may write
+                   driver.lease                                the pass of its workers
                    trials/<number>/plan.json                   what the trial was asked to do
                    trials/<number>/history.jsonl               one Point a line
                    trials/<number>/checkpoint.safetensors      where it goes on; gone when it has finished
                    trials/<number>/models/<epoch>.safetensors  the networks of front points
+                   trials/<number>/error.txt                   why it broke down, where it did
 
 Reading a run needs neither torch nor Ray nor Optuna. Paths inside are relative, so a run may be moved.
 """

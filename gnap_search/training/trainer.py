@@ -313,5 +313,5 @@ def _has_fast_bfloat16(device: str) -> bool:
     """Whether the device multiplies bfloat16 numbers in hardware."""
     if device.startswith("cuda"):
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities()
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # the oldest torch allowed may lack it
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
