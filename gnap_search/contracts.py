@@ -15,6 +15,7 @@ import numpy as np
 
 from gnap_search.front import Front
 from gnap_search.results import Point
+from gnap_search.structure import Shape
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from gnap_search.structure.cost import Cost
     from gnap_search.structure.edits import Edit
     from gnap_search.structure.model import Blueprint, Classifier
-
-Shape = tuple[int, int, int]  # channels, height, width of one image
 
 
 @dataclasses.dataclass(frozen=True)

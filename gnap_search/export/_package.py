@@ -59,8 +59,7 @@ def package(
 
     Raises:
         UserError: a format is unknown or its library is missing, the directory cannot be written, or a file
-        does
-            not give the network's answers.
+            does not give the network's answers.
     """
     exporters = {name: cast(ExporterModule, catalog.implementation("export", name)) for name in formats}
     live = _scoring.logits(_live(model), data.test, len(data.classes))

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gnap_search.contracts import Predict, Shape
+from gnap_search.contracts import Predict
 from gnap_search.errors import UserError
+from gnap_search.structure import Shape
 
 
 def require(*libraries: str) -> None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from gnap_search.contracts import LoadedModel, Shape
+from gnap_search.contracts import LoadedModel
 from gnap_search.errors import UserError
 from gnap_search.export import _onnx_graph, _runtime
+from gnap_search.structure import Shape
 from gnap_search.structure.model import Classifier
 
 if TYPE_CHECKING:

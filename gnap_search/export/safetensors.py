@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from gnap_search.contracts import LoadedModel, Shape
+from gnap_search.contracts import LoadedModel
 from gnap_search.export import _runtime
-from gnap_search.structure import cost
+from gnap_search.structure import Shape, cost
 from gnap_search.structure import model as classifiers
 from gnap_search.structure.model import Classifier
 

@@ -14,9 +14,10 @@ import torch
 from torch.export import ExportedProgram
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gnap_search.contracts import LoadedModel, Shape
+from gnap_search.contracts import LoadedModel
 from gnap_search.errors import UserError
 from gnap_search.export import _runtime
+from gnap_search.structure import Shape
 from gnap_search.structure.cost import Cost
 from gnap_search.structure.model import Classifier
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from gnap_search.contracts import Shape
+from gnap_search.structure import Shape
 from gnap_search.structure.layers import Unit
 
 SEED = {"layer1": 32, "layer2": 24, "layer3": 16}

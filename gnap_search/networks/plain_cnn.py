@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from gnap_search.contracts import Shape
+from gnap_search.structure import Shape
 from gnap_search.structure.layers import Unit, convolution
 
 SEED = {"conv1": 6, "conv2": 12, "conv3": 12, "conv4": 12, "conv5": 18}

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gnap_search.contracts import Shape
+from gnap_search.structure import Shape
 from gnap_search.structure.layers import Unit, convolution
 
 STAGES, BLOCKS = (1, 2, 3), (1, 2)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gnap_search.contracts import Shape
+from gnap_search.structure import Shape
 from gnap_search.structure.layers import Norm
 
 LINEAR = (nn.Conv2d, nn.Linear)

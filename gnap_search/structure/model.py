@@ -16,8 +16,8 @@ from safetensors.torch import save as serialised
 from torch import Tensor, nn
 
 from gnap_search import catalog
-from gnap_search.contracts import Shape
 from gnap_search.errors import UserError
+from gnap_search.structure import Shape
 from gnap_search.structure.layers import Unit
 
 FORMAT = 1  # of the files written here; raised when an older reader could no longer read them

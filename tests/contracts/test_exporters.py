@@ -10,10 +10,9 @@ import pytest
 import torch
 
 from gnap_search import catalog
-from gnap_search.contracts import Shape
 from gnap_search.errors import UserError
 from gnap_search.export import _scoring
-from gnap_search.structure import cost
+from gnap_search.structure import Shape, cost
 from gnap_search.structure.model import Blueprint, Classifier
 
 SHAPE = (3, 12, 10)
