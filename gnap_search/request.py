@@ -54,7 +54,7 @@ def extended(kept: spec.Study, trials: int | str | None) -> spec.Study:
 
 
 def plan(given: Mapping[str, Value], asked: Training) -> Plan:
-    """One training: what was asked, the rest as the study of its data set has it; settings at their defaults.
+    """One training: what was asked, the rest as the study of its data set fixes it, or at its default.
 
     Raises:
         UserError: something in it is unknown, misspelt or out of bounds.
@@ -64,6 +64,7 @@ def plan(given: Mapping[str, Value], asked: Training) -> Plan:
     shared = {key: value for key, value in asked.items() if key in spec.Study.model_fields}
     meant = study(cast(Asked, shared))
     fields = _declared(meant.method)
+    fixed = {name: one.value for name, one in meant.parameters.items() if one.value is not None}
     return Plan(
         trial=0,
         dataset=meant.dataset,
@@ -73,7 +74,7 @@ def plan(given: Mapping[str, Value], asked: Training) -> Plan:
         epochs=meant.epochs,
         seed=meant.seed,
         augmentation=meant.augmentation,
-        settings={name: settings.check(name, value, fields) for name, value in given.items()},
+        settings={name: settings.check(name, value, fields) for name, value in {**fixed, **given}.items()},
     )
 
 

@@ -15,6 +15,7 @@ from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.front import Front
 from gnap_search.results import Point
+from gnap_search.threads import one_thread
 from gnap_search.training.trainer import Plan, check_settings
 from gnap_search.training.trial import Trial
 
@@ -40,7 +41,7 @@ def train(plan: Plan, load: Callable[[], Data], folder: Path, device: str, liste
     _refuse_device(device)
     _refuse_other_plan(plan, folder)
     data = load()
-    with _one_thread():
+    with one_thread():
         with _writing(folder):
             trial = Trial(plan, data, folder, device)
         return _trained(trial, data, listener)
@@ -60,19 +61,6 @@ def _trained(trial: Trial, data: Data, listener: Listener) -> Trained:
     listener.trial_ended(plan.trial, None)
     with _writing(trial.folder):
         return _kept(trial, data, front)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Networks as small as these gain nothing from a second thread, and on a busy machine they lose much."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager

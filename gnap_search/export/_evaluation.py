@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, cast
 
 import numpy as np
-import torch
 
 from gnap_search import catalog
 from gnap_search.contracts import Data, ExporterModule, Predict, Split
@@ -18,6 +15,7 @@ from gnap_search.errors import UserError
 from gnap_search.export import _scoring
 from gnap_search.export._size import Size
 from gnap_search.structure.cost import Cost
+from gnap_search.threads import one_thread
 
 SplitName = Literal["train", "validation", "test"]
 WARM_UP, MOST_CALLS, MOST_SECONDS = 5, 200, 1.0
@@ -55,7 +53,7 @@ def evaluate(path: Path, data: Data, split: SplitName = "test") -> Evaluation:
     name = format_of(path)
     exporter = cast(ExporterModule, catalog.implementation("export", name))
     chosen: Split = getattr(data, split)
-    with _one_thread():
+    with one_thread():
         loaded = exporter.load(path, data.shape)
         outputs = _scoring.logits(loaded.predict, chosen, len(data.classes))
         single = _call_seconds(loaded.predict, chosen, 1)
@@ -90,16 +88,6 @@ def format_of(path: Path) -> str:
     if not path.is_file():
         raise UserError(f"There is no model file {path}.")
     return endings[path.suffix]
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _call_seconds(predict: Predict, split: Split, batch: int) -> list[float]:

@@ -313,5 +313,8 @@ def _has_fast_bfloat16(device: str) -> bool:
     """Whether the device multiplies bfloat16 numbers in hardware."""
     if device.startswith("cuda"):
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # the oldest torch allowed may lack it
+    # The oldest torch allowed may lack the function.
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+        torch.cpu, "get_capabilities", dict
+    )()  # the oldest torch allowed may lack it
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -97,7 +97,7 @@ def test_parameters_read_like_words(written: Any, words: str) -> None:
 
 def test_a_range_per_image_is_fitted_to_the_training_set_and_waits_unchecked_until_then() -> None:
     parameter = Parameter(low=0.5, high=50, log=True, per_image=True)
-    assert parameter.converted(lambda value: 0.0) == parameter
+    assert parameter.converted(lambda _: 0.0) == parameter
     assert parameter.fitted(1000) == Parameter(low=0.0005, high=0.05, log=True)
     assert parameter.fitted(1000).fitted(10) == parameter.fitted(1000)
     plain = Parameter(low=2, high=8)
