@@ -315,6 +315,4 @@ def _has_fast_bfloat16(device: str) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # The oldest torch allowed may lack the function.
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-        torch.cpu, "get_capabilities", dict
-    )()  # the oldest torch allowed may lack it
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
