@@ -128,8 +128,10 @@ def test_no_other_number_of_trials_is_accepted(text: str) -> None:
 
 def test_a_plan_takes_what_the_study_of_its_data_set_says() -> None:
     plan = request.plan({"pruning_strength": "3e-4"}, {"epochs": 5})
-    assert plan.settings == {"pruning_strength": 3e-4} and plan.epochs == 5
-    assert plan.network == spec.load("digits").network
+    study = spec.load("digits")
+    fixed = {name: one.value for name, one in study.parameters.items() if not one.searched}
+    assert plan.settings == {**fixed, "pruning_strength": 3e-4} and plan.epochs == 5
+    assert plan.network == study.network
     with pytest.raises(UserError, match="Unknown setting 'pruning_strenth'; did you mean 'pruning_strength'"):
         request.plan({"pruning_strenth": 1}, {})
 
