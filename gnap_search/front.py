@@ -46,7 +46,7 @@ class Budget:
         named = [("at most {:,} parameters", self.max_parameters), ("at most {:,} MACs", self.max_macs)]
         words = [form.format(limit) for form, limit in named if limit is not None]
         if self.min_accuracy is not None:
-            words.append(f"at least {self.min_accuracy:.2%} accuracy")
+            words.append(f"at least {100 * self.min_accuracy:g} % accuracy")
         return " and ".join(words) or "no limits"
 
 

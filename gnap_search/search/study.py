@@ -69,7 +69,7 @@ def opened(study: spec.Study, folder: Path, launch: spec.Launch, digest: str) ->
     elif exists:
         raise UserError(f"Study {folder.name!r} has lost its study.db; restore it, or take another --study.")
     with storage.told_in_a_sentence(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder)
         with DriverLock(folder):
             held = storage.connect(folder, launch.storage)
             trials = storage.study(held, folder.name)
@@ -106,6 +106,13 @@ def _version(distribution: str) -> str | None:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:  # running from a checkout
         return None
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError:  # what a file system says that takes no folders, /proc for one
+        raise UserError(f"{folder} cannot be made; choose another place with --runs.") from None
 
 
 def _refuse_unwritable(folder: Path) -> None:
