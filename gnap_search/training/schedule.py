@@ -20,11 +20,11 @@ def progress(done: int, total: int, finishing_share: float) -> Progress:
 
 
 def batch_size(wanted: int, images: int) -> int:
-    """The batch size; 0 asks for 256, or less where that would leave an epoch of few steps."""
+    """The batch size; 0 asks for 128, or less where that would leave an epoch of few steps."""
     if wanted:
         return min(wanted, images)
     power = int(math.log2(max(images / LEAST_BATCHES, 16)))
-    return min(256, 1 << power)
+    return min(128, 1 << power)
 
 
 def generator(seed: int, epoch: int, purpose: str) -> torch.Generator:

@@ -42,7 +42,7 @@ def test_the_learning_rate_is_whole_before_the_finish_and_falls_to_zero_in_it(
 
 
 def test_small_data_has_small_batches() -> None:
-    assert schedule.batch_size(0, 55_000) == 256
+    assert schedule.batch_size(0, 55_000) == 128
     assert 16 <= 1200 / schedule.batch_size(0, 1200) <= 40
     assert schedule.batch_size(64, 55_000) == 64
     assert schedule.batch_size(64, 10) == 10
