@@ -5,8 +5,8 @@ Growing Networks with Autonomous Pruning, C. De Lambilly and S. Duffner, arXiv 2
 The network starts small. Every weight has a gate score `m`, and the weight that computes is `w * H(m)`
 with the Heaviside step H. The loss carries a price for each open gate, so gates close by gradient descent
 where the loss does not pay for them, and may open again: no pruning rate and no threshold is set by hand.
-Channels whose weights have all closed are removed. When the objective no longer falls, all groups of
-channels widen.
+Channels whose weights have all closed are removed. When the objective, loss plus price, hardly falls any
+more from epoch to epoch, all groups of channels widen.
 
 What makes it stop: in a trial's finish nothing grows, the learning rate falls to zero, and from the
 middle of the finish on the gates are frozen.

@@ -8,6 +8,7 @@ is what counts, and the history file is made to agree with it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,7 +43,7 @@ class Trial:
         self._checkpoint = folder / "checkpoint.safetensors"
         self._refuse_if_lost()
         (folder / "models").mkdir(parents=True, exist_ok=True)
-        (folder / "plan.json").write_text(plan.to_json())
+        self._keep_plan()
         self.notice: str | None = self._go_on() if self._checkpoint.exists() else None
         self._history.rewrite(self.points)
 
@@ -71,6 +72,11 @@ class Trial:
         checkpoint.save(self._checkpoint, *self.trainer.state())
         self._history.append(point)
         return point
+
+    def _keep_plan(self) -> None:
+        draft = self.folder / "plan.draft"
+        draft.write_text(self.plan.to_json())
+        os.replace(draft, self.folder / "plan.json")
 
     def _go_on(self) -> str | None:
         """Restore the checkpoint; one that cannot be read is removed, and the trial starts again."""
