@@ -25,7 +25,7 @@ REFUSED, BROKEN_DOWN, INTERRUPTED = 2, 1, 130  # exit codes
 class _Verbs(TyperGroup):
     """All verbs; what the user can mend ends in one sentence."""
 
-    def invoke(self, ctx: Context) -> Any:  # type: ignore[override]
+    def invoke(self, ctx: Context) -> Any:  # type: ignore[override]  # typer narrows click's context
         try:
             return super().invoke(ctx)
         except UserError as problem:
@@ -56,7 +56,7 @@ def main() -> None:
 
 @app.callback(invoke_without_command=True)
 def _version(
-    version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,  # noqa: FBT002
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,  # noqa: FBT002 (typer makes a flag of it)
 ) -> None:
     if version:
         from gnap_search import __version__

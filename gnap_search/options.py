@@ -32,7 +32,7 @@ def flagged(declared: type) -> Callable[[Command], Command]:
             command(**given, **{key: _read(flags[key][1], text) for key, text in chosen.items()})
 
         parameters = [*_own(command), *(_parameter(key, *flag) for key, flag in flags.items())]
-        with_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        with_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # functions have it
         with_flags.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return with_flags
 

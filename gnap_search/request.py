@@ -67,14 +67,9 @@ def plan(given: Mapping[str, Value], asked: Training) -> Plan:
     fixed = {name: one.value for name, one in meant.parameters.items() if one.value is not None}
     return Plan(
         trial=0,
-        dataset=meant.dataset,
-        method=meant.method,
-        network=meant.network,
-        task=meant.task,
-        epochs=meant.epochs,
         seed=meant.seed,
-        augmentation=meant.augmentation,
         settings={name: settings.check(name, value, fields) for name, value in {**fixed, **given}.items()},
+        **meant.for_each_trial(),
     )
 
 

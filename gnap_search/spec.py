@@ -60,6 +60,17 @@ class Study(_Frozen):
         """The study that a run folder keeps: complete, so that no search space is filled in."""
         return _validated(cls, catalog.read_toml(path), str(path))
 
+    def for_each_trial(self) -> dict[str, Any]:
+        """What the plan of every trial takes from the study as it stands."""
+        return {
+            "dataset": self.dataset,
+            "method": self.method,
+            "network": self.network,
+            "task": self.task,
+            "epochs": self.epochs,
+            "augmentation": self.augmentation,
+        }
+
     def fitted(self, images: int) -> Study:
         """The study for a training set of that many images: no range is per image any more."""
         ranges = {name: parameter.fitted(images) for name, parameter in self.parameters.items()}

@@ -1,14 +1,35 @@
-"""What all tests share: one Ray for the whole session, started only where a test asks for it."""
+"""What all tests share: points, a few real digits, and one Ray, started where a test asks for it."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from gnap_search.contracts import Data, Split
+from gnap_search.results import Point
+
+MakePoint = Callable[..., Point]
+
+
+def _point(trial: int, epoch: int, parameters: int, accuracy: float, phase: str = "growing") -> Point:
+    return Point(
+        trial=trial,
+        epoch=epoch,
+        parameters=parameters,
+        weights=max(0, parameters - 10),
+        macs=40 * parameters,
+        live_macs=20 * parameters,
+        validation_accuracy=accuracy,
+        validation_loss=0.1,
+        training_loss=0.1,
+        learning_rate=3e-3,
+        phase=phase,
+        widths={"first": 4},
+        seconds=0.5,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +60,9 @@ def small_digits() -> Data:
         return Split(split.images[:count], split.labels[:count])
 
     return dataclasses.replace(digits, train=few(digits.train, 256), validation=few(digits.validation, 100))
+
+
+@pytest.fixture(scope="session")
+def make_point() -> MakePoint:
+    """Trial, epoch, parameters and validation accuracy -> a point."""
+    return _point

@@ -155,12 +155,7 @@ def plan(study: spec.Study, ask: Ask) -> Plan:
 
     return Plan(
         trial=ask.number,
-        dataset=study.dataset,
-        method=study.method,
-        network=study.network,
-        task=study.task,
-        epochs=study.epochs,
         seed=int(np.random.SeedSequence([study.seed, ask.number]).generate_state(1)[0]),
-        augmentation=study.augmentation,
         settings=ask.settings,
+        **study.for_each_trial(),
     )

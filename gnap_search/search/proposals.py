@@ -53,7 +53,7 @@ class Proposals(Searcher):
         self._ended = True
 
     # Ray's annotation leaves out the word that its documentation asks for.
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # see above
         """A trial's configuration; None for not now, because a running trial may yet fail and be retried."""
         if self._ended:
             return Searcher.FINISHED
@@ -74,7 +74,7 @@ class Proposals(Searcher):
         self,
         trial_id: str,
         result: Mapping[str, Any] | None = None,
-        error: bool = False,  # noqa: FBT001, FBT002
+        error: bool = False,  # noqa: FBT001, FBT002 (Ray calls it so)
     ) -> None:
         """A trial has come to its end.
 

@@ -36,7 +36,7 @@ class Trainable(tune.Trainable):
     """
 
     # `tune.with_parameters` gives the data, and Ray's annotation does not know of it.
-    def setup(self, config: dict[str, Any], data: Data) -> None:  # type: ignore[override]
+    def setup(self, config: dict[str, Any], data: Data) -> None:  # type: ignore[override]  # see above
         """Called once a process."""
         import torch
 

@@ -16,32 +16,8 @@ from gnap_search.runs import Run
 MakePoint = Callable[..., Point]
 
 
-def _point(trial: int, epoch: int, parameters: int, accuracy: float, phase: str = "growing") -> Point:
-    return Point(
-        trial=trial,
-        epoch=epoch,
-        parameters=parameters,
-        weights=max(0, parameters - 10),
-        macs=40 * parameters,
-        live_macs=20 * parameters,
-        validation_accuracy=accuracy,
-        validation_loss=0.1,
-        training_loss=0.1,
-        learning_rate=3e-3,
-        phase=phase,
-        widths={"first": 4},
-        seconds=0.5,
-    )
-
-
 @pytest.fixture(scope="session")
-def make_point() -> MakePoint:
-    """Trial, epoch, parameters and validation accuracy -> a point."""
-    return _point
-
-
-@pytest.fixture(scope="session")
-def cloud() -> list[Point]:
+def cloud(make_point: MakePoint) -> list[Point]:
     """Trials that shrink and learn, roughly as real ones do."""
     dice, points = random.Random(0), []
     for trial in range(12):
@@ -49,7 +25,7 @@ def cloud() -> list[Point]:
         for epoch in range(1, 21):
             parameters = int(final * (1 + 4 * dice.random() * (1 - epoch / 20)) + epoch)
             error = 0.9 * 0.01 ** (epoch / 20) + 0.006 * (3000 / parameters) ** 0.7 + 0.004
-            points.append(_point(trial, epoch, parameters, round(max(0.1, 1 - error), 4)))
+            points.append(make_point(trial, epoch, parameters, round(max(0.1, 1 - error), 4)))
     return points
 
 
