@@ -1,0 +1,1 @@
+"""Benchmarks: how fast it is, as ratios measured side by side; `python -m benchmarks --help`."""

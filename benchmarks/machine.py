@@ -1,0 +1,59 @@
+"""Machine: what a figure was measured on, without which it says little."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+LIBRARIES = ("torch", "torchvision", "ray", "optuna", "onnxruntime", "numpy")
+
+
+def description() -> dict[str, str]:
+    """Processor, cores, threads, load, Python and library versions."""
+    return {
+        "processor": f"{_processor()}, {os.cpu_count()} cores, {_memory():.0f} GiB",
+        "threads": os.environ.get("OMP_NUM_THREADS", "not set"),
+        "load": " ".join(f"{load:.1f}" for load in os.getloadavg()),
+        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "libraries": ", ".join(f"{name} {version}" for name, version in _versions()),
+        **_graphics(),
+    }
+
+
+def _processor() -> str:
+    """The model with those of its vector instructions that decide the speed."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    known = [
+        flag
+        for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+        if flag in told.get("flags", "").split()
+    ]
+    return f"{told.get('model name', platform.machine())} ({', '.join(known)})"
+
+
+def _memory() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+
+
+def _versions() -> list[tuple[str, str]]:
+    installed = []
+    for name in LIBRARIES:
+        try:
+            installed.append((name, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            continue
+    return installed
+
+
+def _graphics() -> dict[str, str]:
+    import torch
+
+    if not torch.cuda.is_available():
+        return {}
+    return {"graphics": f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"}
