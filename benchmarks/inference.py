@@ -2,8 +2,8 @@
 
 The network is a plain CNN for 28 x 28 grey images at four times its seed widths, with the zeros that pruning
 leaves: half of the channels of every group have neither inputs nor outputs, and of the weights between the
-others half are zero, about 87 % in all. Dense is the file of all channels, compacted the file of those that are
-left after surgery: the same function, and every variant is checked to compute it. All run on one thread.
+others half are zero, about 87 % in all. Dense is the file of all channels, compacted the file of those that
+are left after surgery: the same function, and every variant is checked to compute it, on one thread.
 """
 
 from __future__ import annotations
