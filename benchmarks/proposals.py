@@ -1,0 +1,147 @@
+"""Proposals: what it costs to ask for one more trial, and to take in a report.
+
+`ours` is an ask of the ledger, which is on the disk when it returns; `bare` is the same sampler on the same
+trials in Optuna's memory, as if nothing had to survive. Both go on from a study of that many trials.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import get_args
+
+import optuna
+
+from benchmarks import made
+from benchmarks.rounds import ROUNDS, Figure, measured, seconds
+from gnap_search.report.quiet import Quiet
+from gnap_search.runs import Run
+from gnap_search.search import samplers, storage
+from gnap_search.search.ledger import Ask, Ledger
+from gnap_search.search.standing import Standing
+from gnap_search.settings import Value
+from gnap_search.space import draw
+from gnap_search.spec import Sampler, Study
+
+SIZES, GOAL_AT = (100, 500, 1000, 2000), 1000  # trials
+MOST = {"gp": 100}  # sampler -> the most trials at which it is measured: beyond, it takes seconds
+ASKS, REPORTS = 5, 200  # in a round
+
+
+def figures(*, small: bool) -> list[Figure]:
+    """Milliseconds an ask, by sampler and size of the study, and milliseconds a report."""
+    sizes, rounds = ((20,), 2) if small else (SIZES, ROUNDS)
+    told = []
+    with warnings.catch_warnings(), _quietly(), tempfile.TemporaryDirectory(prefix="proposals-") as place:
+        warnings.simplefilter("ignore")
+        for size in sizes:
+            run = made.folder(Path(place, str(size)), size, epochs=1)
+            told += [*_asks(run, rounds), *_reports(run, rounds)]
+    return told
+
+
+def _asks(run: Run, rounds: int) -> list[Figure]:
+    size = run.study.trials
+    names: list[Sampler] = [name for name in get_args(Sampler) if size <= MOST.get(name, size)]
+    variants = {}
+    with contextlib.ExitStack() as resources:
+        for name in names:
+            study = run.study.model_copy(update={"sampler": name, "trials": 2 * size})
+            held = resources.enter_context(_copied(run, name))
+            title = f"{name}, an ask after {size} trials"
+            variants[f"{title}: ours"] = _ours(Ledger(storage.study(held, run.name), held, study))
+            variants[f"{title}: bare"] = _bare(optuna.load_study(study_name=run.name, storage=held), study)
+        told = measured(variants, "ms", rounds)
+    goal = f"tpe, an ask after {GOAL_AT} trials: ours"
+    return [figure.asked(at_most=30) if title == goal else figure for title, figure in told.items()]
+
+
+@contextlib.contextmanager
+def _copied(run: Run, name: str) -> Iterator[optuna.storages.RDBStorage]:
+    """A storage of its own with the run's trials."""
+    place = run.folder / name
+    place.mkdir()
+    shutil.copyfile(run.folder / "study.db", place / "study.db")
+    held = storage.connect(place, None)
+    yield held
+    held.remove_session()
+    held.engine.dispose()
+
+
+def _ours(ledger: Ledger) -> Callable[[], float]:
+    def ask() -> Ask:
+        asked = ledger.ask()
+        assert asked is not None  # the study wants more trials than there are
+        return asked
+
+    def answer(asked: Ask) -> None:
+        ledger.complete(asked.number, made.point(asked, 1))
+
+    return _milliseconds(ask, answer)
+
+
+def _bare(kept: optuna.Study, study: Study) -> Callable[[], float]:
+    trials = optuna.create_study(
+        directions=storage.DIRECTIONS, sampler=samplers.build(study, len(kept.trials), startup=0)
+    )
+    trials.add_trials(kept.trials)
+
+    def ask() -> Ask:
+        trial = trials.ask()
+        return Ask(trial.number, draw(study.parameters, trial))
+
+    def answer(asked: Ask) -> None:
+        point = made.point(asked, 1)
+        trials.tell(asked.number, [point.validation_accuracy, float(point.parameters)])
+
+    return _milliseconds(ask, answer)
+
+
+def _milliseconds(ask: Callable[[], Ask], answer: Callable[[Ask], None]) -> Callable[[], float]:
+    """Some asks in turn, each of them answered; the answers are not timed."""
+
+    def asks() -> float:
+        took = 0.0
+        for _ in range(ASKS):
+            start = time.perf_counter()
+            asked = ask()
+            took += time.perf_counter() - start
+            answer(asked)
+        return 1000 * took / ASKS
+
+    return asks
+
+
+def _reports(run: Run, rounds: int) -> list[Figure]:
+    """A report is one point: the front takes it in, and the networks that it beats are deleted."""
+    title = f"a report of one point after {run.study.trials} trials"
+    return [*measured({title: functools.partial(_report, run)}, "ms", rounds).values()]
+
+
+def _report(run: Run) -> float:
+    """Reports of as many new trials as there are in a round, by a driver that has just started."""
+    standing, first = Standing(run, Quiet()), run.study.trials
+    settings: dict[str, Value] = {"pruning_strength": 1e-3}
+    points = [made.point(Ask(number, settings), 1) for number in range(first, first + REPORTS)]
+
+    def report() -> None:
+        for point in points:
+            standing.report(point.trial, [point], None)
+
+    return 1000 * seconds(report) / REPORTS
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
