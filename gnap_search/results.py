@@ -46,7 +46,7 @@ class Point:
 
     def to_json(self) -> str:
         """The point on one line."""
-        return json.dumps(dataclasses.asdict(self))
+        return json.dumps(vars(self))
 
     @classmethod
     def from_json(cls, line: str) -> Point:
@@ -79,10 +79,10 @@ class History:
         except (ValueError, TypeError):
             raise UserError(f"{self.path}, line {number}, is damaged; delete that line.") from None
 
-    def append(self, point: Point) -> None:
-        """Write one more line."""
+    def append(self, *points: Point) -> None:
+        """Write more lines, at once."""
         with self.path.open("a") as file:
-            file.write(point.to_json() + "\n")
+            file.write("".join(point.to_json() + "\n" for point in points))
 
     def rewrite(self, points: list[Point]) -> None:
         """Replace the file, atomically: what a trial does when it goes on from its checkpoint."""

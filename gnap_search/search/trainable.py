@@ -92,10 +92,18 @@ class Trainable(tune.Trainable):
             self._trial.advance()
             if time.monotonic() > pause:
                 break
+        self._write()
         return self._result(notice=notice)
 
+    def _write(self) -> None:
+        """What is reported is in the folder by then; what comes to an end early leaves its newest state."""
+        if self._lease.ending():
+            self._trial.keep()
+        else:
+            self._trial.tell()
+
     def _result(self, **told: str | None) -> dict[str, Any]:
-        points = self._trial.points[self._reported :] if self._trial else []
+        points = self._trial.told[self._reported :] if self._trial else []
         self._reported += len(points)
         finished = bool(self._trial and self._trial.finished)
         ending = self._lease.ending() and not finished

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -76,19 +76,40 @@ class Classifier(nn.Module):
         return folded
 
 
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """A classifier as it was at one moment, with notes about it: what a model file holds."""
+
+    tensors: Mapping[str, Tensor]
+    header: str
+
+    @classmethod
+    def of(cls, model: Classifier, notes: Mapping[str, Any]) -> Self:
+        """A copy of the classifier's values; `notes` is kept as JSON."""
+        header = {
+            "format": FORMAT,
+            **dataclasses.asdict(model.blueprint),
+            "widths": model.widths,
+            "folded": model.folded,
+            "notes": dict(notes),
+        }
+        values = {
+            name: tensor.detach().clone(memory_format=torch.contiguous_format)
+            for name, tensor in model.state_dict().items()
+        }
+        return cls(values, json.dumps(header))
+
+    def save(self, path: Path) -> None:
+        """Write one safetensors file, atomically."""
+        draft = path.with_suffix(".draft")
+        tensors = {name: tensor.cpu() for name, tensor in self.tensors.items()}
+        draft.write_bytes(serialised(tensors, metadata={"gnap_search": self.header}))
+        os.replace(draft, path)
+
+
 def save(model: Classifier, path: Path, notes: Mapping[str, Any]) -> None:
     """Write a classifier to one safetensors file, atomically; `notes` is kept as JSON in its header."""
-    header = {
-        "format": FORMAT,
-        **dataclasses.asdict(model.blueprint),
-        "widths": model.widths,
-        "folded": model.folded,
-        "notes": dict(notes),
-    }
-    draft = path.with_suffix(".draft")
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    draft.write_bytes(serialised(tensors, metadata={"gnap_search": json.dumps(header)}))
-    os.replace(draft, path)
+    Snapshot.of(model, notes).save(path)
 
 
 def load(path: Path) -> tuple[Classifier, dict[str, Any]]:

@@ -1,14 +1,21 @@
 """Trial: one training in its own folder, which survives being killed at any moment.
 
-After every epoch it writes, each atomically and in this order: the network, where the new point is not
-beaten by an earlier one of the trial; the checkpoint, which holds the whole history; one line of history.
-A process that dies between two of these leaves a folder from which the next one goes on: the checkpoint
-is what counts, and the history file is made to agree with it.
+Writing would cost as much as training does on small data, so it goes by time. A trial *tells* its new points
+before it reports, before it checkpoints and when an epoch fails: first the networks of those that none of its
+other points beats, then their lines of history. It *keeps* its state, in a checkpoint behind what it told,
+every few seconds, when it has finished, and when it is asked to.
+
+So whatever a kill leaves, every line of history has its network, the history is never behind the checkpoint,
+and a trial whose last line is there has finished. The next process goes on from the checkpoint. Training is a
+function of seed and epoch, so the epochs between the checkpoint and the end of the history come out as they
+did before: they are trained again, and neither told nor written a second time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,11 +27,14 @@ from gnap_search.structure import model as models
 from gnap_search.training import checkpoint
 from gnap_search.training.trainer import Plan, Trainer
 
+INTERVAL = 2.0  # seconds between two checkpoints, and so what a killed process trains again at most
+
 
 class Trial:
     """A trainer together with the folder that it leaves its results in.
 
     Attributes:
+        told: the points that stand in its history; after a kill they may be ahead of the trainer.
         notice: what the user should know of the start, a corrupt checkpoint for one; None for nothing.
     """
 
@@ -44,8 +54,10 @@ class Trial:
         self._refuse_if_lost()
         (folder / "models").mkdir(parents=True, exist_ok=True)
         self._keep_plan()
-        self.notice: str | None = self._go_on() if self._checkpoint.exists() else None
-        self._history.rewrite(self.points)
+        self.notice: str | None = self._go_on()
+        self._new: list[Point] = []  # that have not been told
+        self._networks: dict[int, models.Snapshot] = {}  # epoch -> network, of new points that may be needed
+        self._kept_at = time.monotonic()
 
     @property
     def points(self) -> list[Point]:
@@ -58,20 +70,43 @@ class Trial:
         return self.trainer.finished
 
     def advance(self) -> Point:
-        """Train one epoch and keep what came of it.
+        """Train one epoch, and keep what came of the last ones if it is time.
 
         Raises:
             TrialError: the trial cannot go on, or the folder belongs to another process by now.
         """
-        earlier = list(self.points)
-        point = self.trainer.epoch()
-        self._refuse_if_lost()
-        # A limit on MACs may keep a point on the front that another one beats in accuracy and size.
-        if not any(dominates(other, point) and other.macs <= point.macs for other in earlier):
-            self._keep_network(point)
-        checkpoint.save(self._checkpoint, *self.trainer.state())
-        self._history.append(point)
+        with contextlib.ExitStack() as failed:
+            failed.callback(self.tell)
+            point = self.trainer.epoch()
+            failed.pop_all()
+        if len(self.points) > len(self.told):
+            self._remember(point)
+        if self.finished or time.monotonic() - self._kept_at > INTERVAL:
+            self.keep()
         return point
+
+    def tell(self) -> None:
+        """Write the networks and the lines of the points that the folder does not have yet.
+
+        Raises:
+            TrialError: the folder belongs to another process by now.
+        """
+        self._refuse_if_lost()
+        for epoch, network in self._networks.items():
+            network.save(self.folder / "models" / f"{epoch}.safetensors")
+        self._history.append(*self._new)
+        self.told += self._new
+        self._new, self._networks = [], {}
+
+    def keep(self) -> None:
+        """Tell what is new, and write the checkpoint from which a next process goes on.
+
+        Raises:
+            TrialError: the folder belongs to another process by now.
+        """
+        self.tell()
+        checkpoint.save(self._checkpoint, *self.trainer.state())
+        self._kept_at = time.monotonic()
 
     def _keep_plan(self) -> None:
         draft = self.folder / "plan.draft"
@@ -79,16 +114,28 @@ class Trial:
         os.replace(draft, self.folder / "plan.json")
 
     def _go_on(self) -> str | None:
-        """Restore the checkpoint; one that cannot be read is removed, and the trial starts again."""
+        """Restore what is there; after a checkpoint that cannot be read, the trial starts again."""
+        self.told, notice = list(self._history), None
         try:
-            self.trainer.restore(*checkpoint.load(self._checkpoint))
+            if self._checkpoint.exists():
+                self.trainer.restore(*checkpoint.load(self._checkpoint))
         except CorruptCheckpoint as problem:
             self._checkpoint.unlink()
-            return f"trial {self.plan.trial} starts again from its first epoch: {problem}"
-        return None
+            self.told = []
+            notice = f"trial {self.plan.trial} starts again from its first epoch: {problem}"
+        if len(self.told) < len(self.points):  # the machine died, and its disk had not written all
+            self.told = list(self.points)
+        self._history.rewrite(self.told)
+        return notice
 
-    def _keep_network(self, point: Point) -> None:
-        path = self.folder / "models" / f"{point.epoch}.safetensors"
+    def _remember(self, point: Point) -> None:
+        """Hold a new point, and its network unless another point of this trial beats it."""
+        for other in self._new:
+            if _beats(point, other):
+                self._networks.pop(other.epoch, None)
+        self._new.append(point)
+        if any(_beats(other, point) for other in self.points):
+            return
         notes = {
             "dataset": self.plan.dataset,
             "classes": list(self._data.classes),
@@ -96,8 +143,13 @@ class Trial:
             "point": point.id,
             "config": dict(self.plan.settings),
         }
-        models.save(self.trainer.classifier, path, notes)
+        self._networks[point.epoch] = models.Snapshot.of(self.trainer.classifier, notes)
 
     def _refuse_if_lost(self) -> None:
         if not self._owned():
             raise TrialError("the study belongs to another driver by now")
+
+
+def _beats(one: Point, other: Point) -> bool:
+    """Whether no front needs the other; a limit on MACs may keep a point that is beaten in all but these."""
+    return dominates(one, other) and one.macs <= other.macs

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from gnap_search.results import Point
 from gnap_search.search import drive, trainable
 from gnap_search.search.ledger import Ask
 from gnap_search.search.lock import Lease
@@ -79,7 +78,7 @@ def test_a_worker_that_comes_after_a_dead_one_reports_all_and_trains_the_rest(
     first = Worker(configure(0)).step()
     results = finish(Worker(configure(0)))
     assert results[0]["points"][:1] == first["points"]
-    assert [Point.from_json(line).epoch for line in results[0]["points"]] == [1, 2]
+    assert [point["epoch"] for point in points(results)] == [1, 2]
 
 
 def test_a_diverging_trial_is_a_failure_with_its_reason(configure):
@@ -97,12 +96,13 @@ def test_an_exception_is_a_failure_with_one_line_and_its_story_in_the_folder(con
 
 
 @pytest.mark.parametrize("file", ["history.draft", "checkpoint.draft", "models/1.draft"])
-def test_a_full_disk_is_no_failure_of_the_trial(configure, file: str):
+def test_a_full_disk_is_no_failure_of_the_trial(configure, file: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(trainable, "SLICE", 0.0)
     configuration = configure(0)
     full = Path(configuration["folder"]) / file
     full.parent.mkdir(parents=True)
     full.symlink_to("/dev/full")
-    result = Worker(configuration).step()
+    (*_, result) = finish(Worker(configuration))
     assert result["done"] and result["failure"] is None and "No space left" in result["halt"]
 
 

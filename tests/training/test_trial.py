@@ -15,6 +15,7 @@ from gnap_search.front import dominates
 from gnap_search.results import History, Point
 from gnap_search.structure import model as models
 from gnap_search.training import checkpoint, evaluate
+from gnap_search.training import trial as trials
 from gnap_search.training.trainer import Plan, Trainer, check_settings
 from gnap_search.training.trial import Trial
 
@@ -25,13 +26,38 @@ def timeless(points: list[Point]) -> list[Point]:
     return [dataclasses.replace(point, seconds=0.0) for point in points]
 
 
-@pytest.fixture(scope="module")
-def whole(small_digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Trial:
-    """A trial that nothing disturbed."""
-    trial = Trial(PLAN, small_digits, tmp_path_factory.mktemp("whole"))
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def advance(trial: Trial, epochs: int) -> None:
+    for _ in range(epochs):
+        trial.advance()
+
+
+def finished(trial: Trial) -> Trial:
     while not trial.finished:
         trial.advance()
     return trial
+
+
+def check_same(trial: Trial, whole: Trial) -> None:
+    """One history, and the networks of one front."""
+    assert timeless(list(History(trial.folder / "history.jsonl"))) == timeless(whole.points)
+    front = [p for p in whole.points if not any(dominates(other, p) for other in whole.points)]
+    for point in front:
+        name = f"models/{point.epoch}.safetensors"
+        assert (trial.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+
+
+def written(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def whole(small_digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    """A trial that nothing disturbed."""
+    return finished(Trial(PLAN, small_digits, tmp_path_factory.mktemp("whole")))
 
 
 def test_the_folder_tells_everything(whole: Trial) -> None:
@@ -52,30 +78,87 @@ def test_a_kept_network_scores_what_its_point_says(whole: Trial, small_digits: D
         assert notes["point"] == point.id
 
 
-@pytest.mark.parametrize("after", ["network", "checkpoint", "history"])
-@pytest.mark.parametrize("epochs", [0, 2])
+@pytest.mark.parametrize("before", ["network", "history", "checkpoint", "nothing"])
+@pytest.mark.parametrize("kept", [0, 2])
 def test_killed_between_any_two_writes_it_goes_on_as_if_nothing_had_happened(
-    whole: Trial, small_digits: Data, tmp_path: Path, after: str, epochs: int, monkeypatch: pytest.MonkeyPatch
+    whole: Trial,
+    small_digits: Data,
+    tmp_path: Path,
+    before: str,
+    kept: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trial = Trial(PLAN, small_digits, tmp_path)
-    for _ in range(epochs):
-        trial.advance()
-
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
+    advance(trial, kept)
+    if kept:
+        trial.keep()
+    advance(trial, 2)
+    writers = {
+        "network": (models.Snapshot, "save"),
+        "history": (History, "append"),
+        "checkpoint": (checkpoint, "save"),
+        "nothing": (trial, "keep"),
+    }
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        if after == "network":
-            patch.setattr(checkpoint, "save", die)
-        elif after == "checkpoint":
-            patch.setattr(History, "append", die)
-        trial.advance()
-        die()
+        patch.setattr(*writers[before], killed)
+        trial.keep()
     again = Trial(PLAN, small_digits, tmp_path)
-    while not again.finished:
-        again.advance()
     assert again.notice is None
-    assert timeless(list(History(tmp_path / "history.jsonl"))) == timeless(whole.points)
+    assert (len(again.points), len(again.told)) == (kept, kept + 2 if before == "checkpoint" else kept)
+    check_same(finished(again), whole)
+
+
+def test_epochs_that_were_told_before_a_kill_are_trained_again_and_written_once(
+    whole: Trial, small_digits: Data, tmp_path: Path
+) -> None:
+    trial = Trial(PLAN, small_digits, tmp_path)
+    advance(trial, 3)
+    trial.tell()
+    files = written(tmp_path)
+    again = Trial(PLAN, small_digits, tmp_path)
+    advance(again, 3)
+    again.tell()
+    assert written(tmp_path) == files
+    assert timeless(again.points) == timeless(again.told)
+    check_same(finished(again), whole)
+
+
+def test_a_cut_line_of_history_is_told_again(whole: Trial, small_digits: Data, tmp_path: Path) -> None:
+    trial = Trial(PLAN, small_digits, tmp_path)
+    advance(trial, 2)
+    trial.tell()
+    history = tmp_path / "history.jsonl"
+    history.write_bytes(history.read_bytes()[:-9])
+    again = Trial(PLAN, small_digits, tmp_path)
+    assert [point.epoch for point in again.told] == [1]
+    check_same(finished(again), whole)
+
+
+def test_checkpoints_go_by_time(small_digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    monkeypatch.setattr(trials, "INTERVAL", 1000)
+    trial = Trial(PLAN, small_digits, tmp_path)
+    advance(trial, 4)
+    assert not path.exists()
+    advance(trial, 1)
+    assert trial.finished and path.exists()
+    path.unlink()
+    monkeypatch.setattr(trials, "INTERVAL", 0)
+    advance(Trial(PLAN, small_digits, tmp_path), 1)
+    assert path.exists()
+
+
+def test_an_epoch_that_fails_takes_no_earlier_one_with_it(
+    whole: Trial, small_digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = Trial(PLAN, small_digits, tmp_path)
+    advance(trial, 3)
+    monkeypatch.setattr(Trainer, "epoch", killed)
+    with pytest.raises(KeyboardInterrupt):
+        trial.advance()
+    assert timeless(list(History(tmp_path / "history.jsonl"))) == timeless(whole.points[:3])
+    front = [p for p in trial.told if not any(dominates(other, p) for other in trial.told)]
+    assert all((tmp_path / "models" / f"{point.epoch}.safetensors").exists() for point in front)
 
 
 def test_a_corrupt_checkpoint_restarts_the_trial_and_says_so(
@@ -83,6 +166,7 @@ def test_a_corrupt_checkpoint_restarts_the_trial_and_says_so(
 ) -> None:
     trial = Trial(PLAN, small_digits, tmp_path)
     trial.advance()
+    trial.keep()
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
     again = Trial(PLAN, small_digits, tmp_path)
@@ -107,19 +191,21 @@ def test_a_loss_that_is_no_number_ends_the_trial_with_its_reason(small_digits: D
     plan = dataclasses.replace(PLAN, settings={"learning_rate": 100, "weight_decay": 10})
     trial = Trial(plan, small_digits, tmp_path)
     with pytest.raises(TrialError, match=r"the training loss became (nan|inf) in epoch"):
-        while not trial.finished:
-            trial.advance()
+        finished(trial)
 
 
 def test_a_process_that_lost_the_study_writes_nothing(small_digits: Data, tmp_path: Path) -> None:
     owned = True
     trial = Trial(PLAN, small_digits, tmp_path, owned=lambda: owned)
     trial.advance()
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    trial.keep()
+    trial.advance()
+    before = written(tmp_path)
     owned = False
-    with pytest.raises(TrialError, match="another driver"):
-        trial.advance()
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    for write in (trial.tell, trial.keep):
+        with pytest.raises(TrialError, match="another driver"):
+            write()
+    assert written(tmp_path) == before
 
 
 def test_training_threads_leave_the_global_random_state_alone(small_digits: Data) -> None:
