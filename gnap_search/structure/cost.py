@@ -42,18 +42,28 @@ def count(network: nn.Module, shape: Shape) -> Cost:
     One blank image of `shape` is sent through it, so that only layers that run are counted; the network is
     left as it was found. Folding changes nothing here but a norm's gain, which it merges into the weights.
     """
-    weights = parameters = macs = live_macs = 0
-    for layer, positions in _positions(network, shape).items():
-        if isinstance(layer, LINEAR):
-            live = int(torch.count_nonzero(layer.weight))
-            weights += live
-            macs += layer.weight.numel() * positions
-            live_macs += live * positions
-            parameters += live + _size(layer.bias)
-        elif isinstance(layer, Norm):
-            parameters += _size(layer.weight) + _size(layer.bias)
-    total = sum(parameter.numel() for parameter in network.parameters())
-    return Cost(parameters, weights, macs, live_macs, total)
+    return Meter(network, shape)()
+
+
+class Meter:
+    """Counts one network again and again while its weights change: what does not change is counted once."""
+
+    def __init__(self, network: nn.Module, shape: Shape) -> None:
+        positions = _positions(network, shape)
+        self._linear = [(one, times) for one, times in positions.items() if isinstance(one, LINEAR)]
+        norms = [layer for layer in positions if isinstance(layer, Norm)]
+        self._affine = sum(_size(layer.bias) for layer, _ in self._linear)
+        self._affine += sum(_size(layer.weight) + _size(layer.bias) for layer in norms)
+        self._macs = sum(layer.weight.numel() * times for layer, times in self._linear)
+        self._total = sum(parameter.numel() for parameter in network.parameters())
+
+    def __call__(self) -> Cost:
+        """The cost with the weights of this moment."""
+        counts = [torch.count_nonzero(layer.weight) for layer, _ in self._linear]
+        live: list[int] = torch.stack(counts).tolist()  # one transfer from the device
+        weights = sum(live)
+        live_macs = sum(number * times for number, (_, times) in zip(live, self._linear, strict=True))
+        return Cost(weights + self._affine, weights, self._macs, live_macs, self._total)
 
 
 def _positions(network: nn.Module, shape: Shape) -> dict[nn.Module, int]:

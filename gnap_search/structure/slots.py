@@ -8,8 +8,10 @@ method attaches are found in the same way as the weights.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -80,50 +82,72 @@ class Liveness:
     """
 
     def __init__(self, blueprint: Blueprint, groups: Iterable[str]) -> None:
-        self._into: dict[str, tuple[str, int]] = {}  # weight's path -> group and span of its input axis
-        self._out_of: dict[str, str] = {}  # weight's path -> group of its output axis
-        weights = _linear_weights(blueprint.build, groups)
-        for group, slots in find(blueprint.build, groups).items():
-            for slot in slots:
-                if slot.path not in weights:
-                    continue
-                if slot.axis == 1:
-                    self._into[slot.path] = group, slot.span
-                else:
-                    self._out_of[slot.path] = group
+        self._ends = _ends(blueprint, tuple(groups))
 
+    @torch.no_grad()
     def __call__(self, model: nn.Module, widths: Mapping[str, int]) -> dict[str, Tensor]:
         """Group -> a truth value for each channel, of a model with these widths (parametrized or not)."""
-        present = set(dict(model.named_modules()))
-        paths = [p for p in {**self._into, **self._out_of} if p.rpartition(".")[0] in present]
-        links = {path: self._links(path, effective(model, path)) for path in paths}
-        alive = {group: torch.ones(width, dtype=torch.bool) for group, width in widths.items()}
+        links = self._links(model)
+        alive = {group: np.ones(width, bool) for group, width in widths.items()}
         while True:
             fed, read = self._reach(links, alive)
-            smaller = {group: alive[group] & fed[group] & read[group] for group in alive}
-            if all(torch.equal(smaller[group], alive[group]) for group in alive):
-                return alive
+            smaller = {group: flags & fed[group] & read[group] for group, flags in alive.items()}
+            if all(np.array_equal(smaller[group], flags) for group, flags in alive.items()):
+                return {group: torch.from_numpy(flags) for group, flags in alive.items()}
             alive = smaller
 
-    def _links(self, path: str, weight: Tensor) -> Tensor:
-        """Which output channel reads which input channel: outputs x inputs."""
-        span = self._into[path][1] if path in self._into else 1
-        outputs, inputs = weight.shape[:2]
-        return (weight != 0).cpu().reshape(outputs, inputs // span, -1).any(2)
+    def _links(self, model: nn.Module) -> dict[str, np.ndarray]:
+        """Weight's path -> which output channel reads which input channel: outputs x inputs."""
+        present = {name for name, _ in model.named_modules()}
+        flags = {
+            path: _linked(effective(model, path), ends.span)
+            for path, ends in self._ends.items()
+            if path.rpartition(".")[0] in present
+        }
+        together = torch.cat([one.flatten() for one in flags.values()]).cpu()  # one transfer from the device
+        parts = together.split([one.numel() for one in flags.values()])
+        return {path: part.view(flags[path].shape).numpy() for path, part in zip(flags, parts, strict=True)}
 
     def _reach(
-        self, links: Mapping[str, Tensor], alive: Mapping[str, Tensor]
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        self, links: Mapping[str, np.ndarray], alive: Mapping[str, np.ndarray]
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Group -> which channels have an input, and which have an output, among the live ones."""
-        fed = {group: torch.zeros_like(flags) for group, flags in alive.items()}
-        read = {group: torch.zeros_like(flags) for group, flags in alive.items()}
+        fed = {group: np.zeros_like(flags) for group, flags in alive.items()}
+        read = {group: np.zeros_like(flags) for group, flags in alive.items()}
         for path, link in links.items():
-            if path in self._out_of:
-                link = link & alive[self._out_of[path]].unsqueeze(1)
-            if path in self._into:
-                link = link & alive[self._into[path][0]]
-            if path in self._out_of:
-                fed[self._out_of[path]] |= link.any(1)
-            if path in self._into:
-                read[self._into[path][0]] |= link.any(0)
+            source, target = self._ends[path].source, self._ends[path].target
+            if target is not None:
+                fed[target] |= (link if source is None else link & alive[source]).any(1)
+            if source is not None:
+                read[source] |= (link if target is None else link & alive[target][:, None]).any(0)
         return fed, read
+
+
+@dataclasses.dataclass(frozen=True)
+class _Ends:
+    """The groups that a weight leads from and to; None is the image, or the logits.
+
+    `span` is how many of its inputs belong to one channel.
+    """
+
+    source: str | None
+    target: str | None
+    span: int
+
+
+@functools.lru_cache(maxsize=16)
+def _ends(blueprint: Blueprint, groups: tuple[str, ...]) -> dict[str, _Ends]:
+    """Weight's path -> its ends, of all weights that have any; one process trains many like networks."""
+    slots = [(group, slot) for group, found in find(blueprint.build, groups).items() for slot in found]
+    sources = {slot.path: group for group, slot in slots if slot.axis == 1}
+    spans = {slot.path: slot.span for _, slot in slots if slot.axis == 1}
+    targets = {slot.path: group for group, slot in slots if slot.axis == 0}
+    return {
+        path: _Ends(sources.get(path), targets.get(path), spans.get(path, 1))
+        for path in sorted(_linear_weights(blueprint.build, groups) & {*sources, *targets})
+    }
+
+
+def _linked(weight: Tensor, span: int) -> Tensor:
+    outputs, inputs = weight.shape[:2]
+    return (weight != 0).reshape(outputs, inputs // span, -1).any(2)

@@ -23,10 +23,11 @@ from gnap_search.contracts import Data, Method, Progress, Task
 from gnap_search.errors import TrialError
 from gnap_search.results import Point
 from gnap_search.settings import Bounds, Value, check, decode, known, setting
-from gnap_search.structure import cost, surgery
+from gnap_search.structure import surgery
 from gnap_search.structure.edits import Edit
-from gnap_search.structure.model import Blueprint, Classifier
-from gnap_search.structure.slots import Liveness, effective, find
+from gnap_search.structure.model import Blueprint
+from gnap_search.structure.plain import Plain
+from gnap_search.structure.slots import Liveness, find
 from gnap_search.training import augment, evaluate, images, schedule
 
 
@@ -117,7 +118,8 @@ class Trainer:
         self._liveness = Liveness(self.blueprint, self.widths)
         self.model = self._build(self.widths)
         self.optimizer = self._optimizer(self.model)
-        self.classifier = self._materialise()
+        self._plain = Plain(self.blueprint, self.mean, self.deviation, device)
+        self.classifier = self._plain.follow(self.model, self.widths)
 
     @property
     def epochs_done(self) -> int:
@@ -191,9 +193,9 @@ class Trainer:
 
     def _measure(self, at: Progress, phase: str, loss: float) -> Point:
         """The point that the network stands on now; `loss` is the epoch's mean training loss."""
-        self.classifier = self._materialise()
+        self.classifier = self._plain.follow(self.model, self.widths)
         score, validation_loss = evaluate.measure(self.classifier, *self._validation, self.task)
-        size = cost.count(self.classifier.network, self.blueprint.shape)
+        size = self._plain.cost()
         return Point(
             trial=self.plan.trial,
             epoch=at.done + 1,
@@ -264,17 +266,6 @@ class Trainer:
             if group["scheduled"]:
                 group["lr"] = self.settings.learning_rate * share
 
-    @torch.no_grad()
-    def _materialise(self) -> Classifier:
-        """The plain network of this moment: built at the present widths, with the weights that compute."""
-        with torch.device("meta"):
-            plain = Classifier(self.blueprint, self.widths, self.mean, self.deviation)
-        values = {path: effective(self.model, path).clone() for path in plain.network.state_dict()}
-        plain.network.load_state_dict(values, assign=True)
-        plain.mean = torch.tensor(self.mean, device=self.device)
-        plain.deviation = torch.tensor(self.deviation, device=self.device)
-        return plain.eval()
-
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and JSON from which `restore` goes on exactly."""
         tensors = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
@@ -296,7 +287,7 @@ class Trainer:
                 self.optimizer.state[parameter] = {
                     key: _laid_out_like(parameter, value) for key, value in moments.items()
                 }
-        self.classifier = self._materialise()
+        self.classifier = self._plain.follow(self.model, self.widths)
 
 
 def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
