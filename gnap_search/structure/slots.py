@@ -30,9 +30,13 @@ class Slot:
 
     def entries(self, channels: Tensor) -> Tensor:
         """The axis indices of some channels; -1, which stands for a new channel, gives -1."""
-        first = channels.unsqueeze(1) * self.span
-        indices = first + torch.arange(self.span)
-        return torch.where(channels.unsqueeze(1) < 0, -1, indices).flatten()
+        return spread(channels, self.span)
+
+
+def spread(channels: Tensor, span: int) -> Tensor:
+    """The entries of some channels that have `span` entries each; -1 for every entry of channel -1."""
+    entries = channels.unsqueeze(1) * span + torch.arange(span)
+    return torch.where(channels.unsqueeze(1) < 0, -1, entries).flatten()
 
 
 Slots = dict[str, tuple[Slot, ...]]

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from gnap_search.structure.edits import Cut, Edit
-from gnap_search.structure.slots import Slot, Slots
+from gnap_search.structure.slots import Slot, Slots, spread
 
 WEIGHTS = (".weight", ".parametrizations.weight.original")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Survivors:
+    """Along one axis: which old entries go on, and which new entries they become.
+
+    `leading` says that these are the first ones, in order; then no index is needed.
+    """
+
+    sources: Tensor
+    targets: Tensor
+    leading: bool
+
+    @classmethod
+    def of(cls, origins: Tensor, span: int) -> Self:
+        """Of channels with `span` entries each that come from these old channels, or from none (-1)."""
+        entries = spread(origins, span)
+        targets = torch.nonzero(entries >= 0).flatten()
+        return cls(entries[targets], targets, bool((entries[: len(targets)] >= 0).all()))
+
+
+Axes = tuple[tuple[int, _Survivors], ...]
 
 
 class Operation:
@@ -23,6 +47,7 @@ class Operation:
     def __init__(self, widths: Mapping[str, int], edits: Sequence[Edit]) -> None:
         self.origins: dict[str, Tensor] = {}
         self._outgoing: dict[str, float] = {}
+        self._survivors: dict[str, Axes] = {}  # path -> what survives along the axes that change
         for edit in edits:
             before = self.origins.get(edit.group, torch.arange(widths[edit.group]))
             if isinstance(edit, Cut):
@@ -47,43 +72,54 @@ class Operation:
 
         Entries of new channels keep what is there already, or become `newborn` where that is given.
         Weights out of new channels are scaled as their `Grow` says. Paths without an old tensor are left
-        alone.
+        alone. `slots` are those of the model that the operation changes, the same in every call.
         """
+        if not self._survivors:
+            self._find_survivors(slots)
         for path, target in new.items():
             if newborn is not None:
                 target.fill_(newborn)
             if path in old:
-                self._copy(self._axes(slots, path), old[path], target)
+                _copy(old[path], target, self._survivors.get(path, ()))
         if newborn is None:
             self._scale_outgoing(slots, new)
 
-    def _axes(self, slots: Slots, path: str) -> dict[int, Tensor]:
-        """Axis -> the old entry that each new entry comes from, for the axes that change."""
-        return {
-            slot.axis: slot.entries(self.origins[group])
-            for group in self.origins
-            for slot in slots[group]
-            if slot.path == path
-        }
-
-    @staticmethod
-    def _copy(axes: Mapping[int, Tensor], old: Tensor, new: Tensor) -> None:
-        if not axes:
-            new.copy_(old)
-            return
-        source, target = old, []
-        for axis, size in enumerate(new.shape):
-            origins = axes.get(axis, torch.arange(size))
-            kept = torch.nonzero(origins >= 0).flatten()
-            source = source.index_select(axis, origins[kept].to(old.device))
-            target.append(kept.to(new.device).view(-1, *[1] * (new.ndim - axis - 1)))
-        new[tuple(target)] = source
+    def _find_survivors(self, slots: Slots) -> None:
+        for group, origins in self.origins.items():
+            entries = {span: _Survivors.of(origins, span) for span in {slot.span for slot in slots[group]}}
+            for slot in slots[group]:
+                axes = self._survivors.get(slot.path, ())
+                self._survivors[slot.path] = (*axes, (slot.axis, entries[slot.span]))
 
     def _scale_outgoing(self, slots: Slots, new: Mapping[str, Tensor]) -> None:
         for group, factor in self._outgoing.items():
             for slot in slots[group]:
                 if slot.axis == 1 and slot.path.endswith(WEIGHTS) and slot.path in new:
                     _newborn_entries(slot, self.origins[group], new[slot.path], factor)
+
+
+def _copy(old: Tensor, new: Tensor, axes: Axes) -> None:
+    """Copy what survives along some axes; along the others the tensors are equal in size."""
+    for axis, survivors in axes:
+        old = old.index_select(axis, survivors.sources.to(old.device))
+    _put(old, new, axes)
+
+
+def _put(values: Tensor, new: Tensor, axes: Axes) -> None:
+    """Write values where the survivors of some axes are."""
+    while axes and axes[-1][1].leading:
+        axis, survivors = axes[-1]
+        new, axes = new.narrow(axis, 0, len(survivors.targets)), axes[:-1]
+    if not axes:
+        new.copy_(values)
+        return
+    (axis, survivors), *others = axes
+    targets = survivors.targets.to(new.device)
+    if others:
+        inner = new.index_select(axis, targets)
+        _put(values, inner, tuple(others))
+        values = inner
+    new.index_copy_(axis, targets, values)
 
 
 def _newborn_entries(slot: Slot, origins: Tensor, weight: Tensor, factor: float) -> None:
@@ -98,15 +134,15 @@ def transfer_moments(
     new: tuple[nn.Module, torch.optim.Optimizer],
 ) -> None:
     """Give the new optimiser the old one's state: old slices keep their moments, new ones start at zero."""
-    old_state = {name: old[1].state.get(parameter, {}) for name, parameter in old[0].named_parameters()}
-    for name, parameter in new[0].named_parameters():
-        for key, value in old_state.get(name, {}).items():
-            if value.ndim == 0:
-                new[1].state[parameter][key] = value.clone()
-                continue
-            moment = torch.zeros_like(parameter)
-            operation.transfer(slots, {name: value}, {name: moment}, newborn=0.0)
-            new[1].state[parameter][key] = moment
+    states = {name: old[1].state.get(parameter, {}) for name, parameter in old[0].named_parameters()}
+    for key in {key for state in states.values() for key in state}:
+        values = {name: state[key] for name, state in states.items() if key in state}
+        parameters = {name: one for name, one in new[0].named_parameters() if name in values}
+        counts = {name for name, value in values.items() if value.ndim == 0}
+        moments = {name: torch.zeros_like(one) for name, one in parameters.items() if name not in counts}
+        operation.transfer(slots, values, moments, newborn=0.0)
+        for name, parameter in parameters.items():
+            new[1].state[parameter][key] = values[name].clone() if name in counts else moments[name]
 
 
 def remaining(alive: Mapping[str, Tensor], optional: frozenset[str]) -> list[Edit]:

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from gnap_search.networks import plain_cnn
-from gnap_search.structure.cost import count
+from gnap_search.structure.cost import Meter, count
 from gnap_search.structure.layers import Unit, convolution
 from gnap_search.structure.model import Blueprint, Classifier
 
@@ -85,3 +85,10 @@ def test_counting_leaves_the_network_as_it_was(network: nn.Module) -> None:
     assert [module.training for module in network.modules()] == modes
     assert all(torch.equal(values[name], tensor) for name, tensor in network.state_dict().items())
     assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_a_meter_follows_the_weights(network: nn.Module) -> None:
+    meter = Meter(network, SHAPE)
+    with torch.no_grad():
+        network.get_submodule("units.conv2.linear").weight[0] = 0.0
+    assert meter() == count(network, SHAPE)

@@ -122,3 +122,19 @@ def test_old_moments_are_kept_and_new_ones_start_at_zero() -> None:
     before = optimizer.state[model.get_parameter(path)]["exp_avg"]
     after = fresh.state[rebuilt.get_parameter(path)]["exp_avg"]
     torch.testing.assert_close(after, torch.stack([before[2], before[0], torch.zeros(3)]))
+
+
+def test_newborn_channels_may_stand_anywhere_among_the_old_ones() -> None:
+    blueprint, widths = Blueprint("mlp", (1, 4, 4), 3), {"layer1": 3, "layer2": 3, "layer3": 3}
+    model = blueprint.build(widths)
+    edits = [edit for group in ("layer1", "layer2") for edit in (Grow(group, 1), Cut(group, (2, 3, 0)))]
+    operation = surgery.Operation(widths, edits)
+    rebuilt = blueprint.build(operation.widths)
+    path = "units.layer2.linear.weight"
+    before, fresh = model.get_parameter(path).clone(), rebuilt.get_parameter(path).clone()
+    operation.transfer(find(blueprint.build, widths), model.state_dict(), rebuilt.state_dict())
+    expected = fresh.clone()
+    for new_output, output in ((0, 2), (2, 0)):
+        for new_input, source in ((0, 2), (2, 0)):
+            expected[new_output, new_input] = before[output, source]
+    torch.testing.assert_close(rebuilt.get_parameter(path), expected)

@@ -1,0 +1,36 @@
+"""The plain network: the same function as the live one, without its method, epoch after epoch."""
+
+from __future__ import annotations
+
+import torch
+
+from gnap_search.methods.gnap import GNAP
+from gnap_search.structure import cost
+from gnap_search.structure.model import Blueprint
+from gnap_search.structure.plain import Plain
+
+SHAPE = (1, 8, 8)
+WIDTHS = {"conv1": 3, "conv2": 4, "conv3": 5, "conv4": 6, "conv5": 7}
+
+
+def test_it_computes_and_costs_what_the_live_network_does_while_that_changes() -> None:
+    blueprint, images = Blueprint("plain-cnn", SHAPE, 10), torch.rand(8, *SHAPE)
+    plain = Plain(blueprint, 0.2, 0.5, "cpu")
+    for widths in (WIDTHS, WIDTHS, {**WIDTHS, "conv2": 6}):
+        model = blueprint.build(widths)
+        GNAP().attach(model)
+        with torch.no_grad():
+            model.get_parameter("units.conv3.linear.parametrizations.weight.0.score")[0] = -1.0
+        classifier = plain.follow(model, widths)
+        torch.testing.assert_close(classifier(images), model.eval()((images - 0.2) / 0.5))
+        assert classifier.widths == widths
+        assert plain.cost() == cost.count(classifier.network, SHAPE)
+
+
+def test_it_makes_a_new_classifier_only_for_new_widths() -> None:
+    blueprint = Blueprint("plain-cnn", SHAPE, 10)
+    plain = Plain(blueprint, 0.2, 0.5, "cpu")
+    first, second = (plain.follow(blueprint.build(WIDTHS), WIDTHS) for _ in range(2))
+    wider = {**WIDTHS, "conv5": 8}
+    assert first is second
+    assert plain.follow(blueprint.build(wider), wider) is not first
