@@ -84,17 +84,22 @@ def damaged(title: str, path: Path) -> UserError:
     )
 
 
-def _datasets() -> Any:
-    """`torchvision.datasets`, also beside a torch that torchvision's compiled operators were not built for.
+def loadable() -> None:
+    """See that torchvision can be imported, even beside a torch that its operators were not compiled for.
 
     Without those operators the import stops at the missing schemas of two of them, so these are declared. No
-    data set uses them.
+    data set and no transform uses them.
     """
     try:
-        from torchvision import datasets
+        import torchvision  # noqa: F401 (whether that works is the question)
     except RuntimeError:
         _declare_operators()
-        from torchvision import datasets
+
+
+def _datasets() -> Any:
+    loadable()
+    from torchvision import datasets
+
     return datasets
 
 

@@ -100,10 +100,13 @@ class GNAP:
 
     def attach(self, model: nn.Module) -> None:
         """A gate for every weight of a convolution or a fully connected layer; biases and norms have none."""
+        scores = []
         for module in list(model.modules()):
             if isinstance(module, nn.Conv2d | nn.Linear):
                 gate = Gate(module.weight, self.gate_start)
                 parametrize.register_parametrization(module, "weight", gate, unsafe=True)
+                scores.append(gate.score)
+        model.gate_scores = scores  # type: ignore[assignment] # a list, so that torch leaves it alone
 
     def parameter_groups(self) -> Sequence[ParameterGroup]:
         """The gates learn at their own rate."""
@@ -112,16 +115,16 @@ class GNAP:
     def prepare(self, model: nn.Module, progress: Progress) -> str:
         """Freeze the gates late in the finish, so that the last epochs train a fixed network."""
         frozen = progress.finishing and progress.finished_share >= self.freeze_share
-        for gate in _gates(model):
-            gate.score.requires_grad_(not frozen)
+        for score in _scores(model):
+            score.requires_grad_(not frozen)
         if not progress.finishing:
             return "growing"
         return "finishing" if frozen else "pruning"
 
     def penalty(self, model: nn.Module) -> Tensor | None:
         """The price of all open gates, in nats; None once the gates are frozen."""
-        scores = [gate.score for gate in _gates(model) if gate.score.requires_grad]
-        if not scores:
+        scores = _scores(model)
+        if not scores[0].requires_grad:
             return None
         price: Tensor = _Price.apply(self.pruning_strength, *scores)  # type: ignore[no-untyped-call] # torch's
         return price
@@ -129,9 +132,10 @@ class GNAP:
     @torch.no_grad()
     def project(self, model: nn.Module) -> None:
         """Keep the scores in [-1, 1], where a closed gate can still open."""
-        for gate in _gates(model):
-            if gate.score.requires_grad:
-                gate.score.clamp_(-1.0, 1.0)
+        scores = _scores(model)
+        if scores[0].requires_grad:
+            torch._foreach_clamp_min_(scores, -1.0)
+            torch._foreach_clamp_max_(scores, 1.0)
 
     def prune(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
         """Nothing: closed gates leave dead channels behind, and those are removed for every method."""
@@ -168,8 +172,10 @@ class GNAP:
 METHOD = GNAP
 
 
-def _gates(model: nn.Module) -> list[Gate]:
-    return [module for module in model.modules() if isinstance(module, Gate)]
+def _scores(model: nn.Module) -> list[Tensor]:
+    """All scores of a model, which `attach` put aside: to look for them at every step takes its time."""
+    scores: list[Tensor] = model.gate_scores  # type: ignore[assignment] # as above
+    return scores
 
 
 def _growths(history: Sequence[Point]) -> int:

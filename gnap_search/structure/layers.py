@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gnap_search.structure import fused
+
 
 class Norm(nn.Module):
     """Batch normalisation with a learnt shift and, only where it is asked for, a learnt gain.
@@ -39,6 +41,13 @@ class Norm(nn.Module):
             self.epsilon,
         )
 
+    @torch.no_grad()
+    def follow(self, mean: Tensor, variance: Tensor, samples: int) -> None:
+        """Move the running statistics towards those of a batch: its biased variance over so many values."""
+        self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
+        unbiased = variance.to(self.running_var) * (samples / max(1, samples - 1))
+        self.running_var.lerp_(unbiased, self.momentum)
+
     def affine(self) -> tuple[Tensor, Tensor]:
         """The scale and the shift that it amounts to at inference, a value a channel each."""
         scale = (self.running_var + self.epsilon).rsqrt()
@@ -66,6 +75,8 @@ class Unit(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         outputs = self.linear(inputs)
+        if self.norm is not None and fused.applies(outputs, self.pool):
+            return fused.pool_norm_relu(outputs, self.norm, self.pool, activate=self.activate)
         if self.pool > 1:
             outputs = functional.max_pool2d(outputs, self.pool)
         if self.norm is not None:
