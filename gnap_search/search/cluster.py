@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import logging
 import os
@@ -10,8 +11,11 @@ import shutil
 import socket
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 from gnap_search import spec
 from gnap_search.errors import UserError
@@ -29,8 +33,39 @@ ENVIRONMENT = {
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # nothing of Tune's own state is ever read back
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
+# What Ray's worker processes import as soon as they stand, while the driver still opens its study.
+# Torch's optimisers import torch._dynamo when they are first used.
+MODULES = ("gnap_search.search.trainable", "gnap_search.training.trial", "torch._dynamo")
+PRELOADED = {"RAY_preload_python_modules": ",".join(MODULES)}
 WORKERS = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that spin cost other trials their processors
 LONGEST = 30  # characters of a temporary folder: the names of Ray's sockets end at 107
+
+
+Started = Callable[[], tuple[Resources, Path]]
+
+
+@contextlib.contextmanager
+def starting(launch: spec.Launch, resources: Resources, owner: Path, *, ahead: bool) -> Iterator[Started]:
+    """Ray for a study: started beside what this block does, if `ahead`, or else when it is first asked for.
+
+    Asking waits until it runs, and tells what it has and its folder for scratch. It ends with the block.
+
+    Raises:
+        UserError: no cluster answers at the launch's address; it is raised where Ray is asked for.
+    """
+    # The kernel ends Ray's processes together with the thread that started them, so this one goes last.
+    with ThreadPoolExecutor(1) as beside, contextlib.ExitStack() as ending:
+
+        @functools.cache
+        def start() -> tuple[Resources, Path]:
+            place = ending.enter_context(scratch(owner))
+            return ending.enter_context(running(launch, resources, place)), place
+
+        begun = [beside.submit(start)] if ahead else []
+        try:
+            yield begun[0].result if begun else start
+        finally:
+            futures.wait(begun)
 
 
 @contextlib.contextmanager
@@ -52,7 +87,8 @@ def running(launch: spec.Launch, resources: Resources, scratch: Path) -> Iterato
         return
     try:
         _start(launch, resources, scratch)
-        yield _available()
+        with contextlib.nullcontext() if launch.address else _prepared_workers():
+            yield _available()
     finally:
         ray.shutdown()
 
@@ -85,16 +121,38 @@ def _no_obituaries() -> Iterator[None]:
     """Ray prints a page for every worker that dies, whatever `log_to_driver` says; it has no other switch."""
     from ray._private import worker
 
-    name = "print_to_stdstream"
-    before = getattr(worker, name, None)
-    if before is None:  # another version of Ray
+    with _replaced(worker, "print_to_stdstream", lambda *_, **__: None):
+        yield
+
+
+@contextlib.contextmanager
+def _prepared_workers() -> Iterator[None]:
+    """Let trials have the worker processes that stand ready since Ray's start, and no new ones.
+
+    Tune gives its workers environment variables, with which none of these fits. On this machine they inherit
+    all of them anyway, but for one that is for another library.
+    """
+    from ray.tune.execution import class_cache
+
+    with (
+        _replaced(class_cache, "DEFAULT_ENV_VARS", {}),
+        _replaced(class_cache, "ENV_VARS_TO_PROPAGATE", frozenset()),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _replaced(module: ModuleType, name: str, value: object) -> Iterator[None]:
+    """Put a value in the place of a module's own; in a version of Ray that has none, nothing happens."""
+    before = getattr(module, name, None)
+    if before is None:
         yield
         return
-    setattr(worker, name, lambda *_, **__: None)
+    setattr(module, name, value)
     try:
         yield
     finally:
-        setattr(worker, name, before)
+        setattr(module, name, before)
 
 
 def _start(launch: spec.Launch, resources: Resources, scratch: Path) -> None:
@@ -102,6 +160,8 @@ def _start(launch: spec.Launch, resources: Resources, scratch: Path) -> None:
 
     level = logging.INFO if launch.verbose else logging.CRITICAL
     if launch.address is None:
+        if launch.cpus_per_trial <= 1:  # Ray prepares a worker for each processor, and all of them are used
+            os.environ.update(PRELOADED)
         ray.init(
             "local",  # whatever RAY_ADDRESS says
             num_cpus=int(resources.cpus),
@@ -152,19 +212,27 @@ def _available() -> Resources:
 def scratch(owner: Path) -> Iterator[Path]:
     """A folder for Ray's logs, sockets and experiments, which goes with this block.
 
-    Its name follows from the `owner`, a run folder that this process has locked, so that what a killed driver
-    left there is removed by the next one.
+    Its name begins with what follows from the `owner`, a run folder, so that `sweep` finds it.
     """
-    usual = tempfile.gettempdir()
-    place = Path(usual if len(usual) < LONGEST else "/tmp")  # noqa: S108 (the names of sockets must be short)
-    name = hashlib.sha256(f"{os.getuid()} {owner.absolute()}".encode()).hexdigest()[:12]
-    folder = place / f"gnap-{name}"
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError:  # somebody else's
-        folder = Path(tempfile.mkdtemp(prefix="gnap-", dir=place))
+    place, prefix = _scratches(owner)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(owner: Path, kept: Path) -> None:
+    """Remove what killed drivers of a run folder left; `kept` is that of its driver, which has locked it."""
+    place, prefix = _scratches(owner)
+    for folder in place.glob(f"{prefix}*"):
+        if folder != kept:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _scratches(owner: Path) -> tuple[Path, str]:
+    """Where the scratch folders of a run lie, and how their names begin."""
+    usual = tempfile.gettempdir()
+    place = Path(usual if len(usual) < LONGEST else "/tmp")  # noqa: S108 (the names of sockets must be short)
+    name = hashlib.sha256(f"{os.getuid()} {owner.absolute()}".encode()).hexdigest()[:6]
+    return place, f"gnap-{name}-"

@@ -42,20 +42,18 @@ class Drive:
         self._lease = Lease.grant(self._run.folder)
         self.standing = Standing(self._run, listener)
 
-    def to_the_end(self, machine: Resources, trial: Resources) -> bool:
-        """Settle every trial; whether it was interrupted before."""
+    def to_the_end(self, ray: cluster.Started, trial: Resources) -> bool:
+        """Settle every trial, on Ray where there is one to train; whether it was interrupted before."""
         adopted = [ask for ask in self._ledger.adopt() if not self._settled(ask)]
         self.standing.clear_away(self._ledger.settled())
         if not self._ledger.left:
             return False
-        with (
-            cluster.scratch(self._run.folder) as scratch,
-            cluster.running(self._launch, machine, scratch) as available,
-        ):
-            resources.refuse_too_few(available, trial, self._launch.address or "this machine")
-            workers = min(available.workers(trial), self._ledger.left)
-            self._listener.study_started(self._ledger.done, self._study.trials, workers, self.standing.front)
-            return self._tune(adopted, workers, trial, scratch)
+        available, scratch = ray()
+        cluster.sweep(self._run.folder, kept=scratch)
+        resources.refuse_too_few(available, trial, self._launch.address or "this machine")
+        workers = min(available.workers(trial), self._ledger.left)
+        self._listener.study_started(self._ledger.done, self._study.trials, workers, self.standing.front)
+        return self._tune(adopted, workers, trial, scratch)
 
     def score(self) -> None:
         """Measure the front's networks on the test split, those that have not been measured before."""

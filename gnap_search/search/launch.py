@@ -6,16 +6,17 @@ import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gnap_search import spec
 from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.front import Front
 from gnap_search.search import cluster, resources
-from gnap_search.search import study as studies
-from gnap_search.search.drive import Drive
-from gnap_search.search.ledger import Ledger
 from gnap_search.search.resources import Resources
+
+if TYPE_CHECKING:
+    from gnap_search.search.ledger import Ledger
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,21 +57,30 @@ def run(
     start = time.monotonic()
     trial = resources.per_trial(launch)
     machine = resources.of_this_machine(with_gpus=trial.gpus > 0)
-    with cluster.silence(verbose=launch.verbose):
-        _refuse_place(launch, folder, machine, trial)
-    data = load(study, launch)
-    study = study.fitted(len(data.train))
-    studies.refuse_conflicts(study, folder, launch, extend=extend)
-    _refuse_settings(study)
-    with (
-        cluster.silence(verbose=launch.verbose),
-        studies.opened(study, folder, launch, data.digest) as ledger,
-    ):
-        drive = Drive(study, folder, launch, listener, data, ledger)
-        interrupted = drive.to_the_end(machine, trial)
-        if not interrupted:
-            drive.score()
-        return _summary(ledger, drive.standing.front, time.monotonic() - start, interrupted=interrupted)
+    _refuse_place(launch, folder, machine, trial)
+    wanted = machine.for_trials(study.trials, trial)
+    with cluster.starting(launch, wanted, folder, ahead=_nothing_there(folder, launch)) as ray:
+        from gnap_search.search import study as studies
+        from gnap_search.search.drive import Drive
+
+        data = load(study, launch)
+        study = study.fitted(len(data.train))
+        studies.refuse_conflicts(study, folder, launch, extend=extend)
+        _refuse_settings(study)
+        with (
+            cluster.silence(verbose=launch.verbose),
+            studies.opened(study, folder, launch, data.digest) as ledger,
+        ):
+            drive = Drive(study, folder, launch, listener, data, ledger)
+            interrupted = drive.to_the_end(ray, trial)
+            if not interrupted:
+                drive.score()
+            return _summary(ledger, drive.standing.front, time.monotonic() - start, interrupted=interrupted)
+
+
+def _nothing_there(folder: Path, launch: spec.Launch) -> bool:
+    """Whether little speaks against a study any more: then Ray may start before all of it is checked."""
+    return launch.address is None and launch.storage is None and not (folder / "study.toml").exists()
 
 
 def _refuse_place(launch: spec.Launch, folder: Path, machine: Resources, trial: Resources) -> None:
@@ -82,7 +92,7 @@ def _refuse_place(launch: spec.Launch, folder: Path, machine: Resources, trial: 
     if launch.address is None:
         resources.refuse_too_few(machine, trial, "this machine")
         return
-    with cluster.running(launch, machine, folder) as available:
+    with cluster.silence(verbose=launch.verbose), cluster.running(launch, machine, folder) as available:
         resources.refuse_too_few(available, trial, f"the cluster at {launch.address}")
 
 

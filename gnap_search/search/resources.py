@@ -28,6 +28,10 @@ class Resources:
             fits.append(_fits(self.gpus, trial.gpus))
         return min(fits)
 
+    def for_trials(self, count: int, trial: Resources) -> Resources:
+        """As many of these processors as that many trials can use at once, and all GPUs."""
+        return Resources(math.ceil(min(self.workers(trial), count) * trial.cpus), self.gpus)
+
 
 def per_trial(launch: spec.Launch) -> Resources:
     """What each trial takes.
