@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
 from gnap_search.search import cluster, storage
-from gnap_search.search.ledger import DISCARDED, REASON, RETRY_OF
+from gnap_search.search.ledger import REASON, RETRY_OF, counted, not_retried
 from gnap_search.search.lock import refuse_if_driven
 from gnap_search.status import State, Status
 
@@ -21,9 +21,10 @@ def status(run: Run) -> Status:
     Raises:
         UserError: the storage cannot be opened.
     """
-    trials = [trial for trial in _trials(run) if DISCARDED not in trial.user_attrs]
+    trials = list(counted(_trials(run)))
     originals = sum(RETRY_OF not in trial.user_attrs for trial in trials)
-    settled = originals >= run.study.trials and not any(trial.state in OPEN for trial in trials)
+    unsettled = any(trial.state in OPEN for trial in trials) or not_retried(trials)
+    settled = originals >= run.study.trials and not unsettled
     return Status(
         run=run,
         state="finished" if settled else _unfinished(run),

@@ -9,8 +9,9 @@ died while asking). A failed trial is asked once more, as a new trial with the a
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import optuna
 from optuna.storages import BaseStorage
@@ -19,6 +20,7 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 from gnap_search import spec
 from gnap_search.results import Point
 from gnap_search.search import coverage, samplers
+from gnap_search.search.twin import Twin
 from gnap_search.settings import Value
 from gnap_search.space import draw
 
@@ -38,8 +40,7 @@ class Ledger:
     """The trials of one study in Optuna. One process writes it, the driver."""
 
     def __init__(self, trials: optuna.Study, storage: BaseStorage, study: spec.Study) -> None:
-        self._optuna, self._storage, self._study = trials, storage, study
-        self._id = storage.get_study_id_from_name(trials.study_name)
+        self._twin, self._study = Twin(trials, storage), study
         self._startup = coverage.proposals(study)
         self._discrete = all(
             isinstance(value, str | bool | int)
@@ -47,7 +48,7 @@ class Ledger:
             if parameter.searched
             for value in parameter.examples()
         )
-        trials.sampler = samplers.build(study, len(self._trials()), self._startup)
+        self._twin.sampled_by(samplers.build(study, len(self._twin.trials()), self._startup))
 
     def adopt(self) -> list[Ask]:
         """The trials that an earlier driver left unanswered, to go on with under their own numbers.
@@ -55,7 +56,7 @@ class Ledger:
         Those that it did not finish asking are discarded, and retries that it did not come to are queued.
         """
         adopted = []
-        for trial in self._trials(TrialState.RUNNING):
+        for trial in self._twin.trials(TrialState.RUNNING):
             settings = self._settings(trial)
             if settings is None:
                 self._discard(trial.number, "its driver ended while it was being asked")
@@ -70,17 +71,16 @@ class Ledger:
         None when as many as the study wants have been asked.
         """
         for left in reversed(range(DRAWS)):
-            queued = bool(self._trials(TrialState.WAITING))
+            queued = bool(self._twin.trials(TrialState.WAITING))
             if not queued and self.originals >= self._study.trials:
                 return None
             if not queued and self.originals < self._startup:
-                self._optuna.enqueue_trial(coverage.proposal(self._study, self.originals))
+                self._twin.queue(coverage.proposal(self._study, self.originals))
                 queued = True
-            trial = self._optuna.ask()
-            settings = draw(self._study.parameters, trial)
-            if queued or not left or not self._known(trial.number, settings):
-                return Ask(trial.number, settings)
-            self._discard(trial.number, "the same settings had been asked before")
+            number, settings = self._twin.ask(functools.partial(draw, self._study.parameters))
+            if queued or not left or not self._known(number, settings):
+                return Ask(number, settings)
+            self._discard(number, "the same settings had been asked before")
         raise AssertionError("the last draw is always taken")
 
     def complete(self, number: int, point: Point) -> str | None:
@@ -90,17 +90,14 @@ class Ledger:
             reason = f"its last accuracy is {point.validation_accuracy}"
             self.fail(number, reason)
             return reason
-        trial = self._trial(number)
-        for name, gap in limits(self._study.constraints, point).items():
-            if name not in trial.constraints:
-                trial.set_constraint(name, gap)
-        self._optuna.tell(number, values)
+        self._twin.constrain(number, limits(self._study.constraints, point))
+        self._twin.tell(number, values)
         return None
 
     def fail(self, number: int, reason: str) -> None:
         """Answer a trial that failed, and queue its retry if it was not one itself."""
-        self._trial(number).set_user_attr(REASON, reason)
-        self._optuna.tell(number, state=TrialState.FAIL)
+        self._twin.mark(number, REASON, reason)
+        self._twin.tell(number)
         self._queue_retries()
 
     @property
@@ -111,7 +108,7 @@ class Ledger:
     @property
     def completed(self) -> int:
         """How many trials were trained to their end."""
-        return len(self._trials(TrialState.COMPLETE))
+        return len(self._twin.trials(TrialState.COMPLETE))
 
     @property
     def done(self) -> int:
@@ -121,7 +118,7 @@ class Ledger:
     @property
     def left(self) -> int:
         """How many trials have to be trained, as far as is known: no retry is foreseen."""
-        unanswered = self._trials(TrialState.RUNNING, TrialState.WAITING)
+        unanswered = self._twin.trials(TrialState.RUNNING, TrialState.WAITING)
         return len(unanswered) + max(self._study.trials - self.originals, 0)
 
     @property
@@ -129,29 +126,21 @@ class Ledger:
         """Trial -> the reason why it failed."""
         return {
             trial.number: str(trial.user_attrs[REASON])
-            for trial in self._trials(TrialState.FAIL)
+            for trial in self._twin.trials(TrialState.FAIL)
             if REASON in trial.user_attrs
         }
 
     def lost(self) -> list[int]:
         """The failed proposals whose retry failed as well."""
-        failed = self._trials(TrialState.FAIL)
+        failed = self._twin.trials(TrialState.FAIL)
         return [int(trial.user_attrs[RETRY_OF]) for trial in failed if _retry_that_ran(trial)]
 
     def settled(self) -> set[int]:
         """The trials that are answered."""
-        return {trial.number for trial in self._trials(TrialState.COMPLETE, TrialState.FAIL)}
-
-    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
-        return self._optuna.get_trials(deepcopy=False, states=states or None)
+        return {trial.number for trial in self._twin.trials(TrialState.COMPLETE, TrialState.FAIL)}
 
     def _counted(self) -> Iterator[FrozenTrial]:
-        return (trial for trial in self._trials() if DISCARDED not in trial.user_attrs)
-
-    def _trial(self, number: int) -> optuna.Trial:
-        """A trial that attributes and constraints can be set on, whichever driver asked for it."""
-        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
-        return optuna.Trial(self._optuna, trial_id)
+        return counted(self._twin.trials())
 
     def _settings(self, trial: FrozenTrial) -> dict[str, Value] | None:
         """All settings of a trial, or None where some have not been drawn."""
@@ -168,17 +157,26 @@ class Ledger:
         return any(self._settings(trial) == settings for trial in others)
 
     def _discard(self, number: int, reason: str) -> None:
-        self._trial(number).set_user_attr(DISCARDED, reason)
-        self._optuna.tell(number, state=TrialState.FAIL)
+        self._twin.mark(number, DISCARDED, reason)
+        self._twin.tell(number)
 
     def _queue_retries(self) -> None:
-        """See that every failed proposal has one retry."""
-        counted = list(self._counted())
-        retried = {trial.user_attrs.get(RETRY_OF) for trial in counted}
-        for trial in counted:
-            failed = trial.state == TrialState.FAIL and RETRY_OF not in trial.user_attrs
-            if failed and trial.number not in retried:
-                self._optuna.enqueue_trial(trial.params, user_attrs={RETRY_OF: trial.number})
+        """See that every failed proposal has one retry; it is in memory until it is asked."""
+        for trial in not_retried(self._counted()):
+            self._twin.queue(trial.params, {RETRY_OF: trial.number})
+
+
+def counted(trials: Iterable[FrozenTrial]) -> Iterator[FrozenTrial]:
+    """The trials but for discarded ones."""
+    return (trial for trial in trials if DISCARDED not in trial.user_attrs)
+
+
+def not_retried(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """The proposals among some counted trials that failed, and of which no retry has been queued or asked."""
+    present = list(trials)
+    retried = {trial.user_attrs.get(RETRY_OF) for trial in present}
+    failed = [trial for trial in present if trial.state == TrialState.FAIL and trial.number not in retried]
+    return [trial for trial in failed if RETRY_OF not in trial.user_attrs]
 
 
 def limits(constraints: spec.Constraints, point: Point) -> dict[str, float]:

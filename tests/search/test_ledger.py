@@ -182,11 +182,50 @@ def test_a_failure_whose_retry_was_never_queued_is_retried_by_the_next_driver(de
     assert ledger.ask().settings == first.settings
 
 
+def test_a_retry_that_another_program_has_queued_keeps_its_number(desk_on_disk):
+    one = desk_on_disk(trials=1)
+    first = one.driver().ask()
+    one.optuna.tell(first.number, state=TrialState.FAIL)
+    one.optuna.enqueue_trial(first.settings, user_attrs={RETRY_OF: first.number})
+    ledger = one.driver()
+    assert ledger.adopt() == []
+    retry = ledger.ask()
+    assert retry == Ask(1, first.settings) and one.states() == [TrialState.FAIL, TrialState.RUNNING]
+    ledger.complete(retry.number, good(retry))
+    assert ledger.ask() is None and one.states()[1] == TrialState.COMPLETE
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsgaii", "qmc", "random"])
+def test_what_the_ledger_says_is_what_its_storage_has(desk_on_disk, sampler: str):
+    one = desk_on_disk(trials=8, sampler=sampler, constraints={"max_params": 900})
+    ledger = one.driver()
+    while ask := ledger.ask():
+        kept = one.optuna.get_trials()[ask.number]
+        assert (kept.state, kept.params) == (TrialState.RUNNING, ask.settings)
+        if ask.number == 2:
+            ledger.fail(ask.number, "bad luck")
+        else:
+            ledger.complete(ask.number, good(ask))
+    again = one.driver()
+    assert (again.originals, again.completed, again.failures, again.left) == (8, 8, {2: "bad luck"}, 0)
+    assert (again.settled(), again.lost()) == (ledger.settled(), ledger.lost())
+
+
+def test_a_sequence_goes_on_with_the_next_driver(desk_on_disk):
+    one = desk_on_disk(trials=9, sampler="qmc")
+    asked = [one.driver().ask().settings["growth_factor"] for _ in range(9)]
+    assert len(set(asked)) == 9
+
+
 def test_constraints_may_be_told_twice(desk):
     one = desk(constraints={"max_params": 10})
+    ask = one.driver().ask()
+    held = one.storage
+    trial_id = held.get_trial_id_from_study_id_trial_number(held.get_study_id_from_name("desk"), ask.number)
+    optuna.Trial(one.optuna, trial_id).set_constraint(
+        "max_params", 1.0
+    )  # and the driver dies before it tells
     ledger = one.driver()
-    ask = ledger.ask()
-    ledger._trial(ask.number).set_constraint("max_params", 1.0)
     ledger.complete(ask.number, a_point(trial=ask.number))
     assert one.optuna.get_trials()[ask.number].constraints == {"max_params": 1.0}
 

@@ -1,0 +1,89 @@
+"""Twin: a study's trials in its storage and, the same ones, in memory.
+
+A sampler reads every trial again and again, and writes each of its draws on its own. It does so in memory,
+and a trial goes to the storage when it is drawn, as a whole. Every other change is in the storage first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState
+
+
+class Twin:
+    """The trials of one study; this process alone writes them.
+
+    A queued trial is in memory alone until it is asked. What has a number has the same one on both sides.
+    """
+
+    def __init__(self, kept: optuna.Study, storage: BaseStorage) -> None:
+        self._kept, self._storage = kept, storage
+        self._kept_id = storage.get_study_id_from_name(kept.study_name)
+        self._memory = InMemoryStorage()
+        self._quick = optuna.create_study(storage=self._memory, directions=kept.directions)
+        self._quick_id = self._memory.get_study_id_from_name(self._quick.study_name)
+        for name, value in storage.get_study_system_attrs(self._kept_id).items():
+            self._memory.set_study_system_attr(self._quick_id, name, value)
+        self._quick.add_trials(kept.get_trials(deepcopy=False))
+        self._queued = {trial.number for trial in self.trials(TrialState.WAITING)}  # by others
+
+    def sampled_by(self, sampler: optuna.samplers.BaseSampler) -> None:
+        """Ask this sampler from now on."""
+        self._quick.sampler = sampler
+
+    def trials(self, *states: TrialState) -> list[FrozenTrial]:
+        """Those in one of the states, or all."""
+        return self._quick.get_trials(deepcopy=False, states=states or None)
+
+    def queue(self, values: Mapping[str, Any], attributes: Mapping[str, Any] | None = None) -> None:
+        """Let the next trial that is asked have these values and user attributes."""
+        self._quick.enqueue_trial(dict(values), user_attrs=dict(attributes or {}))
+
+    def ask(self, draw: Callable[[optuna.Trial], dict[str, Any]]) -> tuple[int, dict[str, Any]]:
+        """A new trial, which is in the storage when this returns: its number, and what was drawn."""
+        trial = self._quick.ask()
+        drawn = draw(trial)
+        self._keep_sampler()
+        if trial.number in self._queued:  # it is the one that the storage hands out next as well
+            draw(self._kept.ask())
+        else:
+            self._kept.add_trial(self.trials()[trial.number])
+        return trial.number, drawn
+
+    def mark(self, number: int, name: str, value: Any) -> None:
+        """Set a user attribute of a trial."""
+        for trial in self._both(number):
+            trial.set_user_attr(name, value)
+
+    def constrain(self, number: int, gaps: Mapping[str, float]) -> None:
+        """Tell how far a trial is past its limits, those of which nothing is told yet."""
+        for trial in self._both(number):
+            for name, gap in gaps.items():
+                if name not in trial.constraints:
+                    trial.set_constraint(name, gap)
+
+    def tell(self, number: int, values: Sequence[float] | None = None) -> None:
+        """Answer a trial with its values, or without any as one that failed."""
+        state = TrialState.FAIL if values is None else TrialState.COMPLETE
+        for study in (self._kept, self._quick):
+            study.tell(number, values, state=state)
+
+    def _both(self, number: int) -> list[optuna.Trial]:
+        """A trial on both sides, whichever driver asked for it."""
+        sides = ((self._kept, self._storage, self._kept_id), (self._quick, self._memory, self._quick_id))
+        return [
+            optuna.Trial(study, storage.get_trial_id_from_study_id_trial_number(study_id, number))
+            for study, storage, study_id in sides
+        ]
+
+    def _keep_sampler(self) -> None:
+        """Keep what samplers note about the study as a whole."""
+        noted = self._memory.get_study_system_attrs(self._quick_id)
+        known = self._storage.get_study_system_attrs(self._kept_id)
+        for name, value in noted.items():
+            if known.get(name) != value:
+                self._storage.set_study_system_attr(self._kept_id, name, value)
