@@ -8,6 +8,8 @@ count.
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -42,16 +44,17 @@ def count(network: nn.Module, shape: Shape) -> Cost:
     One blank image of `shape` is sent through it, so that only layers that run are counted; the network is
     left as it was found. Folding changes nothing here but a norm's gain, which it merges into the weights.
     """
-    return Meter(network, shape)()
+    return Meter(network, positions(network, shape))()
 
 
 class Meter:
     """Counts one network again and again while its weights change: what does not change is counted once."""
 
-    def __init__(self, network: nn.Module, shape: Shape) -> None:
-        positions = _positions(network, shape)
-        self._linear = [(one, times) for one, times in positions.items() if isinstance(one, LINEAR)]
-        norms = [layer for layer in positions if isinstance(layer, Norm)]
+    def __init__(self, network: nn.Module, positions: Mapping[str, int]) -> None:
+        """`positions` is what the function of that name gives for the network, or for it at other widths."""
+        layers = [(network.get_submodule(name), times) for name, times in positions.items()]
+        self._linear = [(layer, times) for layer, times in layers if isinstance(layer, LINEAR)]
+        norms = [layer for layer, _ in layers if isinstance(layer, Norm)]
         self._affine = sum(_size(layer.bias) for layer, _ in self._linear)
         self._affine += sum(_size(layer.weight) + _size(layer.bias) for layer in norms)
         self._macs = sum(layer.weight.numel() * times for layer, times in self._linear)
@@ -66,16 +69,16 @@ class Meter:
         return Cost(weights + self._affine, weights, self._macs, live_macs, self._total)
 
 
-def _positions(network: nn.Module, shape: Shape) -> dict[nn.Module, int]:
-    """Layer -> how many outputs a channel it computes for one image, over all of its calls."""
-    positions: dict[nn.Module, int] = {}
+def positions(network: nn.Module, shape: Shape) -> dict[str, int]:
+    """Name of a layer that runs -> how many outputs a channel it computes for one image, in all its calls."""
+    found: dict[str, int] = {}
 
-    def note(layer: nn.Module, _inputs: Any, output: Tensor) -> None:
+    def note(name: str, layer: nn.Module, _inputs: Any, output: Tensor) -> None:
         channels = layer.weight.shape[0] if isinstance(layer, LINEAR) else output.shape[1]
-        positions[layer] = positions.get(layer, 0) + output.numel() // max(1, channels)
+        found[name] = found.get(name, 0) + output.numel() // max(1, channels)
 
-    layers = [layer for layer in network.modules() if isinstance(layer, (*LINEAR, Norm))]
-    hooks = [layer.register_forward_hook(note) for layer in layers]
+    layers = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, (*LINEAR, Norm))]
+    hooks = [layer.register_forward_hook(functools.partial(note, name)) for name, layer in layers]
     training = [module for module in network.modules() if module.training]
     first = next(network.parameters())
     try:
@@ -86,7 +89,7 @@ def _positions(network: nn.Module, shape: Shape) -> dict[nn.Module, int]:
             hook.remove()
         for module in training:
             module.training = True
-    return positions
+    return found
 
 
 def _size(values: Tensor | None) -> int:

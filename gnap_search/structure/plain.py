@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from gnap_search.structure.cost import Cost, Meter
+from gnap_search.structure.cost import Cost, Meter, positions
 from gnap_search.structure.model import Blueprint, Classifier
 from gnap_search.structure.slots import effective
 
@@ -19,6 +19,9 @@ class Plain:
         self._blueprint, self._device = blueprint, device
         self._mean, self._deviation = mean, deviation
         self._classifier: Classifier | None = None
+        self._positions: dict[
+            frozenset[str], dict[str, int]
+        ] = {}  # layers -> what each computes, at any widths
 
     @torch.no_grad()
     def follow(self, model: nn.Module, widths: Mapping[str, int]) -> Classifier:
@@ -28,9 +31,10 @@ class Plain:
         """
         if self._classifier is None or self._classifier.widths != widths:
             self._classifier = self._build(widths)
-            self._meter = Meter(self._classifier.network, self._blueprint.shape)
+            self._meter = self._metered(self._classifier.network)
+        values = model.state_dict()
         for path, value in self._classifier.network.state_dict().items():
-            value.copy_(effective(model, path))
+            value.copy_(values[path] if path in values else effective(model, path))
         return self._classifier
 
     def cost(self) -> Cost:
@@ -38,10 +42,13 @@ class Plain:
         return self._meter()
 
     def _build(self, widths: Mapping[str, int]) -> Classifier:
-        """Without drawing weights, which would be overwritten."""
-        with torch.device("meta"):
+        with torch.random.fork_rng(devices=[]):  # what is drawn is overwritten, and nobody else must miss it
             plain = Classifier(self._blueprint, widths, self._mean, self._deviation)
-        plain.to_empty(device=self._device).to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs lack it
-        plain.mean.fill_(self._mean)
-        plain.deviation.fill_(self._deviation)
-        return plain.eval()
+        laid_out: Classifier = plain.to(self._device).to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs lack it
+        return laid_out.eval()
+
+    def _metered(self, network: nn.Module) -> Meter:
+        layers = frozenset(name for name, _ in network.named_modules())
+        if layers not in self._positions:  # another block has vanished, or has come back
+            self._positions[layers] = positions(network, self._blueprint.shape)
+        return Meter(network, self._positions[layers])

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from gnap_search.networks import plain_cnn
-from gnap_search.structure.cost import Meter, count
+from gnap_search.structure.cost import Meter, count, positions
 from gnap_search.structure.layers import Unit, convolution
 from gnap_search.structure.model import Blueprint, Classifier
 
@@ -88,7 +88,12 @@ def test_counting_leaves_the_network_as_it_was(network: nn.Module) -> None:
 
 
 def test_a_meter_follows_the_weights(network: nn.Module) -> None:
-    meter = Meter(network, SHAPE)
+    meter = Meter(network, positions(network, SHAPE))
     with torch.no_grad():
         network.get_submodule("units.conv2.linear").weight[0] = 0.0
     assert meter() == count(network, SHAPE)
+
+
+def test_layers_compute_as_often_at_any_width(network: nn.Module) -> None:
+    wider = plain_cnn.build({name: width + 3 for name, width in WIDTHS.items()}, SHAPE, 10)
+    assert Meter(wider, positions(network, SHAPE))() == count(wider, SHAPE)
