@@ -19,9 +19,7 @@ class Plain:
         self._blueprint, self._device = blueprint, device
         self._mean, self._deviation = mean, deviation
         self._classifier: Classifier | None = None
-        self._positions: dict[
-            frozenset[str], dict[str, int]
-        ] = {}  # layers -> what each computes, at any widths
+        self._positions: dict[frozenset[str], dict[str, int]] = {}  # of each set of layers, at any widths
 
     @torch.no_grad()
     def follow(self, model: nn.Module, widths: Mapping[str, int]) -> Classifier:
