@@ -7,8 +7,8 @@ channels and the counting of what is left. One trial is on digits as the bundled
 as many images as MNIST (noise, so that nothing is downloaded) and grows after its first epoch. A process's
 first trial is not measured: workers train many.
 
-Then a trial grows every other epoch, and after each growth its network trains against a new one of the same
-widths, method and settings, pass by pass in turn.
+Then a network grows three times, and after each growth it trains against a new one of the same widths, method
+and settings, pass by pass in turn.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from unittest import mock
 
 import numpy as np
 
-from benchmarks.rounds import ROUNDS, Figure, measured, seconds
+from benchmarks.rounds import ROUNDS, Figure, measured
 from gnap_search import datasets
 from gnap_search.contracts import Data, Split
 from gnap_search.networks import plain_cnn
 from gnap_search.settings import Value
 from gnap_search.threads import one_thread
-from gnap_search.training import evaluate, schedule
+from gnap_search.training import evaluate
 from gnap_search.training.trainer import Plan, Trainer
 from gnap_search.training.trial import Trial
 
@@ -40,6 +40,7 @@ LIKE_MNIST = (54_000, 6_000)  # training and validation images
 STUDY = {"pruning_strength": 3e-4, "augmented_share": 0.25}  # of digits: the middle of its search space
 PLAN = Plan(0, "digits", "gnap", "plain-cnn", "classification", 90, 1, None, STUDY)
 EAGER: dict[str, Value] = {"growth_trigger": "periodic", "growth_period": 1}
+GROWTHS, PASSES = 3, 15  # passes of each network after each growth
 OTHERS = ("start", "growth and compaction", "files")
 Parts = defaultdict[str, float]  # seconds by part
 
@@ -56,7 +57,8 @@ def figures(*, small: bool) -> list[Figure]:
         _parts(dataclasses.replace(PLAN, epochs=1), digits)
         rounds = 2 if small else ROUNDS
         shares = [one for name, told in trials.items() for one in _shares(name, *told, rounds)]
-        return [*shares, *_after_growth(digits if small else random_images((1, 28, 28), 10_000, 100))]
+        images = random_images((1, 28, 28), 100 if small else 3_000, 100)
+        return [*shares, *_after_growth(images, 2 if small else PASSES)]
 
 
 def random_images(shape: tuple[int, int, int], training: int, validation: int) -> Data:
@@ -126,29 +128,42 @@ def _timed(owner: Any, name: str, part: str, spent: Parts) -> Iterator[None]:
         yield
 
 
-def _after_growth(data: Data) -> list[Figure]:
+def _after_growth(data: Data, passes: int) -> list[Figure]:
     """After each growth: images a second over those of a fresh network; one figure a growth."""
-    plan = dataclasses.replace(PLAN, epochs=20, settings={**EAGER, "growth_period": 2})
-    grown = Trainer(plan, data)
+    grown = Trainer(_steady("periodic", passes), data)
     told: list[Figure] = []
-    while grown.epochs_done < 6:
-        if grown.epoch().grown:
-            told.append(_over_fresh(grown, plan, data))
+    for _ in range(GROWTHS):
+        while not grown.epoch().grown:
+            pass
+        with mock.patch.object(plain_cnn, "seed_widths", lambda *_: dict(grown.widths)):
+            fresh = Trainer(_steady("never", passes), data)
+        told.append(_over(grown, fresh, len(data.train), passes))
     return told
 
 
-def _over_fresh(grown: Trainer, plan: Plan, data: Data) -> Figure:
-    with mock.patch.object(plain_cnn, "seed_widths", lambda *_: dict(grown.widths)):
-        fresh = Trainer(plan, data)
-    passes = {"fresh": functools.partial(_speed, fresh), "grown": functools.partial(_speed, grown)}
-    for one in passes.values():
-        one()
-    speeds = measured(passes, "images/s", 2 * ROUNDS)
+def _steady(trigger: str, passes: int) -> Plan:
+    """Growth when the passes after the last one have been measured; gates that stay as they are."""
+    settings: dict[str, Value] = {
+        "growth_trigger": trigger,
+        "growth_period": passes + 2,
+        "gate_learning_rate": 0.0,
+    }
+    return dataclasses.replace(PLAN, epochs=10 * GROWTHS * (passes + 2), settings=settings)
+
+
+def _over(grown: Trainer, fresh: Trainer, images: int, passes: int) -> Figure:
+    trainers = {"grown": grown, "fresh": fresh}
+    calls = {name: functools.partial(_speed, trainer, images) for name, trainer in trainers.items()}
+    for call in calls.values():
+        call()  # a first pass is slower, whatever the network
+    speeds = measured(calls, "images/s", passes)
     name = f"images/s after growth to {max(grown.widths.values())} channels / fresh"
     return speeds["grown"].over(speeds["fresh"], name).asked(at_least=0.97)
 
 
-def _speed(trainer: Trainer) -> float:
-    """Images a second of one pass over the training images, in the phase in which networks grow."""
-    at = schedule.progress(0, trainer.plan.epochs, trainer.settings.finishing_share)
-    return len(trainer._training[1]) / seconds(lambda: trainer._train(at))
+def _speed(trainer: Trainer, images: int) -> float:
+    """Images a second of one pass over so many training images."""
+    spent: Parts = defaultdict(float)
+    with _timed(Trainer, "_train", "training", spent):
+        trainer.epoch()
+    return images / spent["training"]

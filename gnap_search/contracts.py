@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from gnap_search.structure.model import Blueprint, Classifier
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Split:
-    """Images as uint8, N x C x H x W, and their labels as int64, N."""
+    """Images as uint8, N x C x H x W, and their labels as int64, N; equal to nothing but itself."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -153,6 +153,9 @@ class Method(Protocol):
 
     def prepare(self, model: nn.Module, progress: Progress) -> str:
         """Before every epoch: freeze or thaw, raise a temperature.
+
+        Within a phase only tensors change: a GPU replays a step that it has recorded, with the Python numbers
+        of that time.
 
         Returns:
             The phase that the epoch belongs to: `growing`, `pruning` or `finishing`.

@@ -75,7 +75,7 @@ class Unit(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         outputs = self.linear(inputs)
-        if self.norm is not None and fused.applies(outputs, self.pool):
+        if self.norm is not None and fused.applies(outputs, self.norm, self.pool):
             return fused.pool_norm_relu(outputs, self.norm, self.pool, activate=self.activate)
         if self.pool > 1:
             outputs = functional.max_pool2d(outputs, self.pool)

@@ -79,7 +79,10 @@ def crop(images: Tensor, generator: Generator) -> Tensor:
 
 def flip(images: Tensor, generator: Generator) -> Tensor:
     """Mirror half of the images left to right."""
-    mirrored = (_uniform(len(images), images, generator) < 0.5).nonzero().squeeze(1)
+    chosen = _uniform(len(images), images, generator) < 0.5
+    if images.is_cuda:  # where to ask which were chosen would stop the queue of kernels
+        return torch.where(chosen[:, None, None, None], images.flip(3), images)
+    mirrored = chosen.nonzero().squeeze(1)
     rows = images.permute(0, 2, 3, 1)
     return rows.index_copy(0, mirrored, rows.index_select(0, mirrored).flip(2)).permute(0, 3, 1, 2)
 

@@ -27,15 +27,18 @@ def batch_size(wanted: int, images: int) -> int:
     return min(128, 1 << power)
 
 
-def generator(seed: int, epoch: int, purpose: str) -> torch.Generator:
-    """The random numbers of one epoch for one purpose; nothing else is needed to go on from that epoch."""
+def generator(seed: int, epoch: int, purpose: str, device: str = "cpu") -> torch.Generator:
+    """The random numbers of one epoch for one purpose; nothing else is needed to go on from that epoch.
+
+    They differ between a processor and a GPU, which draws its own rather than wait for a processor's.
+    """
     mixed = np.random.SeedSequence([seed, epoch, *purpose.encode()]).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(mixed >> 1))
+    return torch.Generator(device).manual_seed(int(mixed >> 1))
 
 
-def batches(images: int, size: int, order: torch.Generator) -> Sequence[Tensor]:
-    """Shuffled indices in batches of nearly equal size, so that no batch is too small for a norm."""
-    shuffled = torch.randperm(images, generator=order)
+def batches(images: int, size: int, order: torch.Generator, device: str = "cpu") -> Sequence[Tensor]:
+    """Shuffled indices on `device`, in batches of nearly equal size, so that none is too small for a norm."""
+    shuffled = torch.randperm(images, generator=order).to(device)
     return shuffled.tensor_split(math.ceil(images / size))
 
 

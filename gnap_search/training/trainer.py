@@ -28,7 +28,7 @@ from gnap_search.structure.edits import Edit
 from gnap_search.structure.model import Blueprint
 from gnap_search.structure.plain import Plain
 from gnap_search.structure.slots import Liveness, find
-from gnap_search.training import augment, evaluate, images, schedule
+from gnap_search.training import augment, evaluate, images, replay, schedule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Trainer:
         augment.check(self.augmentation)
         self._training = images.to_device(data.train, device)
         self._validation = images.to_device(data.validation, device)
-        self.mean, self.deviation = images.statistics(self._training[0])
+        self.mean, self.deviation = images.statistics(data.train)
         self.points: list[Point] = []
         network = catalog.implementation("networks", plan.network)
         self._optional: frozenset[str] = getattr(network, "OPTIONAL", frozenset())
@@ -118,8 +118,13 @@ class Trainer:
         self._liveness = Liveness(self.blueprint, self.widths)
         self.model = self._build(self.widths)
         self.optimizer = self._optimizer(self.model)
+        self._recorded: tuple[str, replay.Step] | None = None
         self._plain = Plain(self.blueprint, self.mean, self.deviation, device)
         self.classifier = self._plain.follow(self.model, self.widths)
+
+    @property
+    def _on_gpu(self) -> bool:
+        return self.device.startswith("cuda")
 
     @property
     def epochs_done(self) -> int:
@@ -140,7 +145,7 @@ class Trainer:
         start = time.perf_counter()
         at = schedule.progress(self.epochs_done, self.plan.epochs, self.settings.finishing_share)
         phase = self.method.prepare(self.model, at)
-        loss = self._train(at)
+        loss = self._train(at, self._stepper(phase))
         if not math.isfinite(loss):
             raise TrialError(f"the training loss became {loss} in epoch {at.done + 1}")
         self._apply(self.method.prune(self.model, self.blueprint, self.points))
@@ -152,22 +157,29 @@ class Trainer:
         self._apply(growth)
         return point
 
-    def _train(self, at: Progress) -> float:
+    def _train(self, at: Progress, step: replay.Step) -> float:
         """One pass over the training images; the mean loss, without the method's penalty."""
         self.model.train()
         pixels, labels = self._training
         order = schedule.generator(self.plan.seed, at.done, "order")
-        noise = schedule.generator(self.plan.seed, at.done, "augmentation")
+        noise = schedule.generator(self.plan.seed, at.done, "augmentation", self.device)
         size = schedule.batch_size(self.settings.batch_size, len(labels))
+        share = self.settings.augmented_share
         total = torch.zeros((), device=self.device)
-        steps = schedule.batches(len(labels), size, order)
-        for step, chosen in enumerate(steps):
-            self._set_learning_rate(schedule.learning_rate_share(at.done + step / len(steps), at))
-            chosen = chosen.to(self.device)
-            share = self.settings.augmented_share
+        steps = schedule.batches(len(labels), size, order, self.device)
+        for number, chosen in enumerate(steps):
+            self._set_learning_rate(schedule.learning_rate_share(at.done + number / len(steps), at))
             batch = augment.augment(pixels[chosen], self.augmentation, noise, share)
-            total += self._step(batch, labels[chosen]) * len(chosen)
+            total += step(batch, labels[chosen]) * len(chosen)
         return float(total) / len(labels)
+
+    def _stepper(self, phase: str) -> replay.Step:
+        """The step of this network in this phase; on a GPU it is recorded when it first runs."""
+        if not self._on_gpu:
+            return self._step
+        if self._recorded is None or self._recorded[0] != phase:
+            self._recorded = phase, replay.Replay(self._step)
+        return self._recorded[1]
 
     def _step(self, batch: Tensor, labels: Tensor) -> Tensor:
         """One optimiser step on images in [0, 1]; their mean loss."""
@@ -188,7 +200,10 @@ class Trainer:
         )
         if not reduced:
             return contextlib.nullcontext()
-        context: contextlib.AbstractContextManager[None] = torch.autocast(self.device, torch.bfloat16)
+        # Every weight is used once, so there is nothing to cache; and a recording must not depend on a cache.
+        context: contextlib.AbstractContextManager[None] = torch.autocast(
+            torch.device(self.device).type, torch.bfloat16, cache_enabled=False
+        )
         return context
 
     def _measure(self, at: Progress, phase: str, loss: float) -> Point:
@@ -229,6 +244,7 @@ class Trainer:
         optimizer = self._optimizer(model)
         surgery.transfer_moments(operation, self._slots, (self.model, self.optimizer), (model, optimizer))
         self.model, self.optimizer, self.widths = model, optimizer, operation.widths
+        self._recorded = None
 
     def _assemble(self, widths: Mapping[str, int]) -> nn.Module:
         model = self.blueprint.build(widths)
@@ -259,12 +275,20 @@ class Trainer:
             ([parameter for parameter in named.values() if parameter.ndim <= 1], 0.0),
         ):
             groups.append({"params": members, "lr": rate, "weight_decay": decayed, "scheduled": True})
-        return torch.optim.AdamW([group for group in groups if group["params"]], fused=True)
+        if self._on_gpu:  # a recorded step reads its rates from memory
+            groups = [{**group, "lr": torch.tensor(group["lr"], device=self.device)} for group in groups]
+        groups = [group for group in groups if group["params"]]
+        return torch.optim.AdamW(groups, fused=True, capturable=self._on_gpu)
 
     def _set_learning_rate(self, share: float) -> None:
+        rate = self.settings.learning_rate * share
         for group in self.optimizer.param_groups:
-            if group["scheduled"]:
-                group["lr"] = self.settings.learning_rate * share
+            if not group["scheduled"]:
+                continue
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and JSON from which `restore` goes on exactly."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gnap_search.structure import fused
-from gnap_search.structure.layers import Unit, convolution
+from gnap_search.structure.layers import Norm, Unit, convolution
 
 pytestmark = pytest.mark.skipif(not fused.AVAILABLE, reason="numba is not installed")
 
@@ -84,10 +84,19 @@ def test_what_is_no_number_stays_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_small_and_foreign_images_are_left_to_torch() -> None:
+    norm = Norm(64)
     many = torch.empty(1, 64, 64, fused.MANY // 4096).permute(0, 3, 1, 2)
-    assert fused.applies(many, 2)
-    assert not fused.applies(many[:, :, :60], 2)  # too few
-    assert not fused.applies(many.contiguous(), 2)  # channels first
-    assert not fused.applies(many, 3)
-    assert not fused.applies(many.to("meta"), 2)
-    assert not fused.applies(many.double(), 2)
+    assert fused.applies(many, norm, 2)
+    assert not fused.applies(many[:, :, :60], norm, 2)  # too few
+    assert not fused.applies(many.contiguous(), norm, 2)  # channels first
+    assert not fused.applies(many, norm, 3)
+    assert not fused.applies(many.to("meta"), norm, 2)
+    assert not fused.applies(many.double(), norm, 2)
+
+
+def test_a_norm_that_is_watched_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused, "MANY", 0)
+    watched, calls = unit(1, activate=True, gain=False), []
+    watched.norm.register_forward_hook(lambda *_: calls.append("norm"))
+    watched(torch.ones(2, 3, 8, 8).to(memory_format=torch.channels_last))
+    assert calls == ["norm"]
