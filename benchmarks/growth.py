@@ -41,7 +41,7 @@ STUDY = {"pruning_strength": 3e-4, "augmented_share": 0.25}  # of digits: the mi
 PLAN = Plan(0, "digits", "gnap", "plain-cnn", "classification", 90, 1, None, STUDY)
 EAGER: dict[str, Value] = {"growth_trigger": "periodic", "growth_period": 1}
 GROWTHS, PASSES = 3, 15  # passes of each network after each growth
-OTHERS = ("start", "growth and compaction", "files")
+PARTS = ("training", "evaluation", "start", "growth and compaction", "files")
 Parts = defaultdict[str, float]  # seconds by part
 
 
@@ -75,14 +75,14 @@ def random_images(shape: tuple[int, int, int], training: int, validation: int) -
 
 
 def _shares(name: str, plan: Plan, data: Data, rounds: int) -> list[Figure]:
-    """The share of each part in a whole trial, and of all that is neither training nor evaluation."""
+    """The share of each part in a whole trial."""
     trials = [_parts(plan, data) for _ in range(rounds)]
 
     def share(*parts: str) -> list[float]:
         return [100 * sum(trial[part] for part in parts) / sum(trial.values()) for trial in trials]
 
-    told = [Figure(f"{name}: {part}", "%", share(part)) for part in ("training", "evaluation", *OTHERS)]
-    others = Figure(f"{name}: all but training and evaluation", "%", share(*OTHERS))
+    told = [Figure(f"{name}: {part}", "%", share(part)) for part in PARTS]
+    others = Figure(f"{name}: growth, compaction and files", "%", share(*PARTS[-2:]))
     return [
         Figure(f"{name}: a trial", "s", [sum(trial.values()) for trial in trials]),
         *told,
