@@ -30,12 +30,7 @@ from gnap_search.training.trainer import Plan, Trainer
 
 BATCH = 128
 AUGMENTATION = ("crop", "flip")
-SETTINGS: dict[str, Value] = {
-    "growth_trigger": "never",
-    "pruning_strength": 0.0,
-    "augmented_share": 1.0,
-    "batch_size": BATCH,
-}
+SETTINGS: dict[str, Value] = {"growth_trigger": "never", "pruning_strength": 0.0, "augmented_share": 1.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,8 +71,8 @@ def figures(*, small: bool) -> list[Figure]:
 
 
 def _of(size: Size, rounds: int, images: int) -> list[Figure]:
-    data = _images(size.shape, images)
-    loops = {"ours": _ours(size, data), "plain": _plain(size, data), "usual": _usual(size, data)}
+    data = noise(size.shape, images)
+    loops = {"ours": ours(size, data), "plain": plain(size, data), "usual": _usual(size, data)}
     for loop in loops.values():
         loop()  # the first pass allocates, and compiles
     speeds = {name: functools.partial(_speed, loop, images) for name, loop in loops.items()}
@@ -105,7 +100,8 @@ def _speed(loop: Callable[[], object], images: int) -> float:
     return images / seconds(loop)
 
 
-def _images(shape: Shape, count: int) -> Data:
+def noise(shape: Shape, count: int) -> Data:
+    """Random images to train on, and a few others."""
     train, few = _noise(shape, count), _noise(shape, 16)
     classes = tuple("0123456789")
     return Data("noise", classes, train, few, few, augmentation=AUGMENTATION, digest="")
@@ -117,7 +113,7 @@ def _noise(shape: Shape, count: int) -> Split:
     return Split(pixels, random.integers(0, 10, count, dtype=np.int64))
 
 
-def _ours(size: Size, data: Data) -> Callable[[], object]:
+def ours(size: Size, data: Data, batch: int = BATCH, device: str = "cpu") -> Callable[[], object]:
     """An epoch of the trainer as a trial runs it, evaluation on a few images and counting included."""
     plan = Plan(
         trial=0,
@@ -128,9 +124,9 @@ def _ours(size: Size, data: Data) -> Callable[[], object]:
         epochs=1_000,
         seed=0,
         augmentation=AUGMENTATION,
-        settings={**SETTINGS, "seed_scale": size.scale},
+        settings={**SETTINGS, "seed_scale": size.scale, "batch_size": batch},
     )
-    return Trainer(plan, data).epoch
+    return Trainer(plan, data, device).epoch
 
 
 class PlainNetwork(nn.Module):
@@ -153,42 +149,43 @@ class PlainNetwork(nn.Module):
         return logits
 
 
-def _plain(size: Size, data: Data) -> Callable[[], object]:
+def plain(size: Size, data: Data, batch: int = BATCH, device: str = "cpu") -> Callable[[], object]:
     """What one writes by hand to be fast."""
-    pixels, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
-    model = PlainNetwork(size, pool_first=True, bias=False)
+    pixels, labels = (torch.from_numpy(array).to(device) for array in (data.train.images, data.train.labels))
+    model = PlainNetwork(size, pool_first=True, bias=False).to(device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs lack it
     optimizer = torch.optim.AdamW(model.parameters(), 3e-3, fused=True)
 
     def epoch() -> None:
         model.train()
-        for chosen in torch.randperm(len(labels)).split(BATCH):
-            batch = _cropped(pixels[chosen]).to(torch.float32, memory_format=torch.channels_last)
-            with _fast_arithmetic():
-                outputs = model(batch.sub_(127.5).div_(73.6))
+        for chosen in torch.randperm(len(labels), device=device).split(batch):
+            images = _cropped(pixels[chosen]).to(torch.float32, memory_format=torch.channels_last)
+            with _fast_arithmetic(device):
+                outputs = model(images.sub_(127.5).div_(73.6))
             functional.cross_entropy(outputs.float(), labels[chosen]).backward()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+        if device != "cpu":
+            torch.cuda.synchronize()
 
     return epoch
 
 
 def _cropped(images: Tensor) -> Tensor:
     """Shifted by up to 4 pixels and mirrored, by a window view of the padded batch."""
-    height, width = images.shape[2:]
+    count, _, height, width = images.shape
     windows = functional.pad(images, (4, 4, 4, 4)).unfold(2, height, 1).unfold(3, width, 1)
-    rows, columns = torch.randint(9, (2, len(images)))
-    shifted = windows[torch.arange(len(images)), :, rows, columns]
-    mirrored = torch.rand(len(images)) < 0.5
-    shifted[mirrored] = shifted[mirrored].flip(3)
-    return shifted
+    rows, columns = torch.randint(9, (2, count), device=images.device)
+    shifted = windows[torch.arange(count, device=images.device), :, rows, columns]
+    mirrored = torch.rand(count, device=images.device) < 0.5
+    return torch.where(mirrored[:, None, None, None], shifted.flip(3), shifted)
 
 
-def _fast_arithmetic() -> contextlib.AbstractContextManager[object]:
+def _fast_arithmetic(device: str) -> contextlib.AbstractContextManager[object]:
     capabilities = torch.cpu.get_capabilities()
-    if not (capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")):
+    if device == "cpu" and not (capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")):
         return contextlib.nullcontext()
-    return torch.autocast("cpu", torch.bfloat16)
+    return torch.autocast(device, torch.bfloat16)
 
 
 class _Pictures(torch.utils.data.Dataset[tuple[Tensor, int]]):
