@@ -53,7 +53,10 @@ def starting(launch: spec.Launch, resources: Resources, owner: Path, *, ahead: b
     Raises:
         UserError: no cluster answers at the launch's address; it is raised where Ray is asked for.
     """
-    # The kernel ends Ray's processes together with the thread that started them, so this one goes last.
+    # Two threads that import parts of Ray at once find half of its modules. Until Ray is asked for, only the
+    # thread beside may. The kernel ends Ray's processes with the thread that started them, so it goes last.
+    import ray  # noqa: F401 (see above)
+
     with ThreadPoolExecutor(1) as beside, contextlib.ExitStack() as ending:
 
         @functools.cache

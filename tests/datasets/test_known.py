@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+import sklearn.datasets
 
 from gnap_search import datasets
 from gnap_search.datasets import _mnist_like, _torchvision
@@ -19,6 +20,16 @@ CIFAR_LIKE = [("cifar10", "CIFAR10"), ("cifar100", "CIFAR100")]
 def images_of(*splits):
     """The images in an order of their own, to compare splits that were cut differently."""
     return sorted(image.tobytes() for split in splits for image in split.images)
+
+
+def test_digits_are_those_of_scikit_learn():
+    original = sklearn.datasets.load_digits()
+    data = datasets.load("digits")
+    assert images_of(data.train, data.validation, data.test) == sorted(
+        np.rint(image * (255 / 16)).astype(np.uint8)[None].tobytes() for image in original.images
+    )
+    labels = np.concatenate([split.labels for split in (data.train, data.validation, data.test)])
+    assert np.array_equal(np.bincount(labels), np.bincount(original.target))
 
 
 def test_digits_need_no_files(tmp_path, is_sound):
