@@ -19,11 +19,23 @@ import numpy as np
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
-# Sums may be reordered, or there would be no vectors; NaN is kept, or a divergence would stay unseen.
-_COMPILER: Any = numba.njit(
-    cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"}
-)
-compiled: Callable[[Kernel], Kernel] = _COMPILER  # typed as the function that it compiles
+
+def _compiler() -> Any:
+    """Compiles at the first call, and keeps the code on disk where numba finds a place for it."""
+    # Sums may be reordered, or there would be no vectors; NaN is kept, or a divergence would stay unseen.
+    options: dict[str, Any] = {
+        "nogil": True,
+        "error_model": "numpy",
+        "fastmath": {"contract", "nsz", "reassoc"},
+    }
+    try:
+        numba.njit(cache=True)(_compiler)
+    except RuntimeError:
+        return numba.njit(**options)
+    return numba.njit(cache=True, **options)
+
+
+compiled: Callable[[Kernel], Kernel] = _compiler()  # typed as the function that it compiles
 SPAN = 32  # rows that are summed in float32 before they join the float64 sum
 
 ZERO = np.float32(0)
