@@ -6,6 +6,7 @@ and a trial goes to the storage when it is drawn, as a whole. Every other change
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,8 @@ class Twin:
         self._memory = InMemoryStorage()
         self._quick = optuna.create_study(storage=self._memory, directions=kept.directions)
         self._quick_id = self._memory.get_study_id_from_name(self._quick.study_name)
-        for name, value in storage.get_study_system_attrs(self._kept_id).items():
+        self._noted = dict(storage.get_study_system_attrs(self._kept_id))
+        for name, value in self._noted.items():
             self._memory.set_study_system_attr(self._quick_id, name, value)
         self._quick.add_trials(kept.get_trials(deepcopy=False))
         self._queued = {trial.number for trial in self.trials(TrialState.WAITING)}  # by others
@@ -82,8 +84,7 @@ class Twin:
 
     def _keep_sampler(self) -> None:
         """Keep what samplers note about the study as a whole."""
-        noted = self._memory.get_study_system_attrs(self._quick_id)
-        known = self._storage.get_study_system_attrs(self._kept_id)
-        for name, value in noted.items():
-            if known.get(name) != value:
+        for name, value in self._memory.get_study_system_attrs(self._quick_id).items():
+            if self._noted.get(name) != value:
                 self._storage.set_study_system_attr(self._kept_id, name, value)
+                self._noted[name] = copy.deepcopy(value)
