@@ -26,7 +26,7 @@ class Empty(Trainable):
         (self._folder / "models").mkdir(parents=True, exist_ok=True)
         write_atomically(self._folder / "plan.json", self._plan)
         time.sleep(self.PAUSE)
-        History(self._folder / "history.jsonl").rewrite(self._trial.points)
+        History(self._folder / "history.jsonl").rewrite(self._trial.told)
         return self._result()
 
 
@@ -52,7 +52,7 @@ class _Trial:
 
     def __init__(self, plan: Plan, seconds: float) -> None:
         strength = float(plan.settings["pruning_strength"])
-        self.points = [
+        self.told = [
             Point(
                 trial=plan.trial,
                 epoch=plan.epochs,
