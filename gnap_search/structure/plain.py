@@ -42,7 +42,7 @@ class Plain:
     def _build(self, widths: Mapping[str, int]) -> Classifier:
         with torch.random.fork_rng(devices=[]):  # what is drawn is overwritten, and nobody else must miss it
             plain = Classifier(self._blueprint, widths, self._mean, self._deviation)
-        laid_out: Classifier = plain.to(self._device).to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs lack it
+        laid_out: Classifier = plain.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs lack it
         return laid_out.eval()
 
     def _metered(self, network: nn.Module) -> Meter:

@@ -255,9 +255,10 @@ class Trainer:
         """A fresh network with the method attached; its weights follow from the seed and the epoch."""
         fresh = schedule.generator(self.plan.seed, self.epochs_done, "weights").initial_seed()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(fresh)
+            # `torch.manual_seed` would also seed every other device, which takes as long as the building.
+            torch.default_generator.manual_seed(fresh)
             model = self._assemble(widths)
-        laid_out: nn.Module = model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs lack it
+        laid_out: nn.Module = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs lack it
         return laid_out
 
     def _optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
