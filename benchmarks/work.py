@@ -76,8 +76,12 @@ class Record:
 
     @property
     def seconds_a_trial(self) -> float:
-        """The time between the ends of two trials, once a study is under way: after a fifth of them."""
-        first = max(len(self.ended) // 5, 1) - 1
+        """The time between the ends of two trials, once a study is under way: after a fifth of them.
+
+        Trials of one length end in waves, one for each worker; both ends are the end of a wave.
+        """
+        first = max(len(self.ended) // 5 // self.workers, 1) * self.workers - 1
+        first = min(first, len(self.ended) - 2)
         return (self.ended[-1] - self.ended[first]) / (len(self.ended) - 1 - first)
 
     @property
