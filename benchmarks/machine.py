@@ -34,7 +34,8 @@ def _processor() -> str:
         for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
         if flag in told.get("flags", "").split()
     ]
-    return f"{told.get('model name', platform.machine())} ({', '.join(known)})"
+    generation = f"family {told.get('cpu family', '?')} model {told.get('model', '?')}"
+    return f"{told.get('model name', platform.machine())}, {generation} ({', '.join(known)})"
 
 
 def _memory() -> float:
