@@ -34,8 +34,7 @@ ENVIRONMENT = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 # What Ray's worker processes import as soon as they stand, while the driver still opens its study.
-# Torch's optimisers import torch._dynamo when they are first used.
-MODULES = ("gnap_search.search.trainable", "gnap_search.training.trial", "torch._dynamo")
+MODULES = ("gnap_search.search.trainable", "gnap_search.training.trial")
 PRELOADED = {"RAY_preload_python_modules": ",".join(MODULES)}
 WORKERS = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that spin cost other trials their processors
 LONGEST = 30  # characters of a temporary folder: the names of Ray's sockets end at 107

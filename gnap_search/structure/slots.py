@@ -1,6 +1,6 @@
 """Slots: which axis of which tensor belongs to which group of channels, found by comparing shapes.
 
-Nothing is traced: the network is built without memory, once plainly and once with a single group widened,
+Nothing is traced: the network is built a few channels wide, once plainly and once with a single group wider,
 and every tensor whose shape differs has a slot of that group there. So gates, latents and buffers that a
 method attaches are found in the same way as the weights.
 """
@@ -59,13 +59,13 @@ def find(build: Build, groups: Iterable[str]) -> Slots:
 
 
 def _shapes(build: Build, widths: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
-    with torch.device("meta"):
+    with torch.random.fork_rng(devices=[]):  # what is drawn is thrown away, and nobody else must miss it
         return {path: tuple(tensor.shape) for path, tensor in build(widths).state_dict().items()}
 
 
 def _linear_weights(build: Build, groups: Iterable[str]) -> set[str]:
     """The paths of the weights that link channels; the gain of a norm has the same last name and does not."""
-    with torch.device("meta"):
+    with torch.random.fork_rng(devices=[]):
         model = build(dict.fromkeys(groups, 2))
     layers = (name for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Linear))
     return {f"{name}.weight" for name in layers}

@@ -29,6 +29,7 @@ from gnap_search.structure.model import Blueprint
 from gnap_search.structure.plain import Plain
 from gnap_search.structure.slots import Liveness, find
 from gnap_search.training import augment, evaluate, images, replay, schedule
+from gnap_search.training.optimizer import AdamW
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,7 +191,7 @@ class Trainer:
         penalty = self.method.penalty(self.model)
         (loss if penalty is None else loss + penalty).backward()
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         self.method.project(self.model)
         return loss.detach()
 
@@ -279,7 +280,7 @@ class Trainer:
         if self._on_gpu:  # a recorded step reads its rates from memory
             groups = [{**group, "lr": torch.tensor(group["lr"], device=self.device)} for group in groups]
         groups = [group for group in groups if group["params"]]
-        return torch.optim.AdamW(groups, fused=True, capturable=self._on_gpu)
+        return AdamW(groups, capturable=self._on_gpu)
 
     def _set_learning_rate(self, share: float) -> None:
         rate = self.settings.learning_rate * share
