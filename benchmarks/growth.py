@@ -33,7 +33,8 @@ from gnap_search.networks import plain_cnn
 from gnap_search.settings import Value
 from gnap_search.threads import one_thread
 from gnap_search.training import evaluate
-from gnap_search.training.trainer import Plan, Trainer
+from gnap_search.training.plan import Plan
+from gnap_search.training.trainer import Trainer
 from gnap_search.training.trial import Trial
 
 LIKE_MNIST = (54_000, 6_000)  # training and validation images

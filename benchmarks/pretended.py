@@ -13,7 +13,7 @@ from typing import Any
 from gnap_search.results import History, Point
 from gnap_search.runs import write_atomically
 from gnap_search.search.trainable import Trainable
-from gnap_search.training.trainer import Plan
+from gnap_search.training.plan import Plan
 
 
 class Empty(Trainable):

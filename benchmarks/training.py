@@ -26,7 +26,8 @@ from gnap_search.datasets import _torchvision
 from gnap_search.networks import plain_cnn
 from gnap_search.settings import Value
 from gnap_search.structure import Shape, cost
-from gnap_search.training.trainer import Plan, Trainer
+from gnap_search.training.plan import Plan
+from gnap_search.training.trainer import Trainer
 
 BATCH = 128
 AUGMENTATION = ("crop", "flip")

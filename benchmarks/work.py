@@ -43,7 +43,8 @@ class Work:
     def _trained(self, settings: Mapping[str, Any], data: Data) -> Iterator[dict[str, float]]:
         import torch
 
-        from gnap_search.training.trainer import Plan, Trainer
+        from gnap_search.training.plan import Plan
+        from gnap_search.training.trainer import Trainer
 
         torch.set_num_threads(1)
         plan = Plan(trial=0, seed=SEED, settings=dict(settings), **self.study.for_each_trial())

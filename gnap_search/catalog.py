@@ -42,8 +42,25 @@ def summary(kind: str, name: str) -> str:
     """
     if kind in FILES:
         return str(read_toml(file(kind, name)).get("summary", ""))
-    docstring = ast.get_docstring(ast.parse(_module_path(kind, name).read_text()))
-    return docstring.splitlines()[0] if docstring else ""
+    return next(iter(docstring(kind, name).splitlines()), "")
+
+
+def docstring(kind: str, name: str) -> str:
+    """All that a module says of itself, read without importing it.
+
+    Raises:
+        UserError: the name is not known.
+    """
+    return ast.get_docstring(ast.parse(source(kind, name))) or ""
+
+
+def source(kind: str, name: str) -> str:
+    """The text of the module behind a name.
+
+    Raises:
+        UserError: the name is not known; the nearest one is told.
+    """
+    return _module_path(kind, name).read_text()
 
 
 def implementation(kind: str, name: str) -> ModuleType:

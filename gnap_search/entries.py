@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from gnap_search import catalog
+from gnap_search import catalog, settings
 from gnap_search.errors import UserError
+from gnap_search.training import plan
 
 KINDS = {**catalog.IMPLEMENTATIONS, **catalog.FILES}
 HEADINGS = {"export": "export formats"} | {kind: kind.replace("_", " ") for kind in KINDS if kind != "export"}
@@ -64,16 +64,12 @@ def _page(kind: str, word: str, name: str) -> Page:
     entry = Entry(word, name, _summary(kind, name))
     if kind in catalog.FILES:
         return Page(entry, catalog.file(kind, name).read_text(encoding="utf-8"))
-    module = catalog.implementation(kind, name)
-    settings = _settings(name) if kind == "methods" else ()
-    return Page(entry, inspect.getdoc(module) or "", settings)
+    return Page(entry, catalog.docstring(kind, name), _settings(name) if kind == "methods" else ())
 
 
 def _settings(method: str) -> tuple[Setting, ...]:
-    from gnap_search.training import trainer
-
-    fields = trainer.declared(method)
-    own = catalog.implementation("methods", method).METHOD.__dataclass_fields__
+    fields = plan.declared(method)
+    own = settings.read(catalog.source("methods", method))
     ordered = sorted(fields.values(), key=lambda field: field.name not in own)
     return tuple(
         Setting(field.name, field.default, _accepts(field.metadata), str(field.metadata["about"]))

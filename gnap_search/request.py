@@ -7,16 +7,15 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from gnap_search import catalog, settings, spec
 from gnap_search.errors import UserError, nearest
 from gnap_search.flags import Asked, Training
 from gnap_search.settings import Value
 from gnap_search.space import Parameters
-
-if TYPE_CHECKING:
-    from gnap_search.training.trainer import Plan
+from gnap_search.training import plan as plans
+from gnap_search.training.plan import Plan
 
 DEFAULT_DATASET = "digits"
 DEFAULT_METHOD = str(spec.Study.model_fields["method"].default)
@@ -59,11 +58,9 @@ def plan(given: Mapping[str, Value], asked: Training) -> Plan:
     Raises:
         UserError: something in it is unknown, misspelt or out of bounds.
     """
-    from gnap_search.training.trainer import Plan
-
     shared = {key: value for key, value in asked.items() if key in spec.Study.model_fields}
     meant = study(cast(Asked, shared))
-    fields = _declared(meant.method)
+    fields = plans.declared(meant.method)
     fixed = {name: one.value for name, one in meant.parameters.items() if one.value is not None}
     return Plan(
         trial=0,
@@ -99,16 +96,17 @@ def name(dataset: str, method: str) -> str:
 
 def _checked(meant: spec.Study, source: str = "") -> spec.Study:
     """The study with what only the trainer knows checked too, and every value in its setting's own type."""
-    from gnap_search.training import augment
-
     with _told_by(source):
-        augment.check(meant.augmentation or ())
+        if meant.augmentation:
+            from gnap_search.training import augment  # imports torch, which most commands do without
+
+            augment.check(meant.augmentation)
         return meant.model_copy(update={"parameters": _converted(meant.parameters, meant.method)})
 
 
 def _converted(parameters: Parameters, method: str) -> Parameters:
     """Parameters with every value in its setting's own type, checked against the declarations."""
-    fields = _declared(method)
+    fields = plans.declared(method)
 
     def in_its_type(name: str) -> Any:
         return lambda value: settings.check(name, value, fields)
@@ -123,13 +121,6 @@ def _told_by(source: str) -> Iterator[None]:
         yield
     except UserError as problem:
         raise UserError(f"{source}: {problem}" if source else str(problem)) from None
-
-
-def _declared(method: str) -> Fields:
-    """Every setting that a study with this method may write, by name."""
-    from gnap_search.training import trainer  # imports torch, which most commands do without
-
-    return trainer.declared(method)
 
 
 def _base(asked: Asked) -> Path | None:

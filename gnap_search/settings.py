@@ -7,6 +7,7 @@ where the search's own dependencies are not installed.
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import math
 from collections.abc import Mapping
@@ -35,6 +36,22 @@ def setting(default: Any, about: str, bounds: Bounds = Bounds()) -> Any:
 def known(*groups: type) -> dict[str, dataclasses.Field[Any]]:
     """Every setting of the given dataclasses by name."""
     return {field.name: field for group in groups for field in dataclasses.fields(group)}
+
+
+def read(source: str) -> dict[str, dataclasses.Field[Any]]:
+    """Every setting that a module's text declares, by name: importing a method would import torch as well.
+
+    What a declaration holds besides literals is `Bounds`.
+    """
+    names = {"setting": setting, "Bounds": Bounds}
+    declared: dict[str, Any] = {}
+    for statement in ast.walk(ast.parse(source)):
+        match statement:
+            case ast.AnnAssign(target=ast.Name(name), value=ast.Call(func=ast.Name("setting")) as call):
+                expression = compile(ast.Expression(call), name, "eval")
+                declared[name] = eval(expression, names)  # noqa: S307 (the package's own text)
+    made = dataclasses.make_dataclass("Declared", [(name, Any, field) for name, field in declared.items()])
+    return known(made)
 
 
 def check(name: str, value: Value, fields: Mapping[str, dataclasses.Field[Any]]) -> Value:

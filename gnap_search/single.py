@@ -16,7 +16,7 @@ from gnap_search.errors import UserError
 from gnap_search.front import Front
 from gnap_search.results import Point
 from gnap_search.threads import one_thread
-from gnap_search.training.trainer import Plan, check_settings
+from gnap_search.training.plan import Plan, check_settings
 from gnap_search.training.trial import Trial
 
 

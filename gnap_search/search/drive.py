@@ -18,10 +18,10 @@ from gnap_search.search.ledger import Ask, Ledger
 from gnap_search.search.lock import Lease
 from gnap_search.search.resources import Resources
 from gnap_search.search.standing import Standing
+from gnap_search.training.plan import Plan
 
 if TYPE_CHECKING:
     from gnap_search.search.proposals import Proposals
-    from gnap_search.training.trainer import Plan
 
 
 class Drive:
@@ -149,8 +149,6 @@ def _run_tune(proposals: Proposals, data: Data, trial: Resources, scratch: Path)
 
 def plan(study: spec.Study, ask: Ask) -> Plan:
     """What a trial is asked to do; its seed follows from the study's and from its number."""
-    from gnap_search.training.trainer import Plan
-
     return Plan(
         trial=ask.number,
         seed=int(np.random.SeedSequence([study.seed, ask.number]).generate_state(1)[0]),

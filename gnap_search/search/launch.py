@@ -14,6 +14,7 @@ from gnap_search.errors import UserError
 from gnap_search.front import Front
 from gnap_search.search import cluster, resources
 from gnap_search.search.resources import Resources
+from gnap_search.training.plan import check_settings
 
 if TYPE_CHECKING:
     from gnap_search.search.ledger import Ledger
@@ -102,8 +103,6 @@ def _refuse_settings(study: spec.Study) -> None:
     Raises:
         UserError: it is not.
     """
-    from gnap_search.training.trainer import check_settings
-
     for name, parameter in study.parameters.items():
         for value in parameter.examples():
             check_settings(study.method, {name: value})

@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from gnap_search.contracts import Data
 from gnap_search.errors import TrialError
 from gnap_search.search.lock import Lease
+from gnap_search.training.plan import Plan
 
 SLICE = 1.0  # seconds of training between two reports; each report costs Ray about 20 ms
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -76,7 +77,6 @@ class Trainable(tune.Trainable):
         self._reported = 0
 
     def _advance(self) -> dict[str, Any]:
-        from gnap_search.training.trainer import Plan
         from gnap_search.training.trial import Trial
 
         notice = None

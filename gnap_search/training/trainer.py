@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +21,7 @@ from gnap_search import catalog
 from gnap_search.contracts import Data, Method, Progress, Task
 from gnap_search.errors import TrialError
 from gnap_search.results import Point
-from gnap_search.settings import Bounds, Value, check, decode, known, setting
+from gnap_search.settings import decode
 from gnap_search.structure import surgery
 from gnap_search.structure.edits import Edit
 from gnap_search.structure.model import Blueprint
@@ -30,63 +29,7 @@ from gnap_search.structure.plain import Plain
 from gnap_search.structure.slots import Liveness, find
 from gnap_search.training import augment, evaluate, images, replay, schedule
 from gnap_search.training.optimizer import AdamW
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingSettings:
-    """What every method shares."""
-
-    learning_rate: float = setting(3e-3, "learning rate of the weights (AdamW)", Bounds(0, 100))
-    weight_decay: float = setting(1e-2, "decoupled weight decay of the weights", Bounds(0, 10))
-    batch_size: int = setting(0, "images a step; 0 is 128, or fewer on small data", Bounds(0))
-    finishing_share: float = setting(0.5, "share of the epochs without growth", Bounds(0, 1))
-    augmented_share: float = setting(0.5, "share of the training images that are augmented", Bounds(0, 1))
-    seed_scale: float = setting(1.0, "starting widths / the network's own", Bounds(0.01, 64))
-    precision: str = setting(
-        "auto", "arithmetic of training", Bounds(choices=("auto", "float32", "bfloat16"))
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """Everything that decides what one trial computes, given its data."""
-
-    trial: int
-    dataset: str
-    method: str
-    network: str
-    task: str
-    epochs: int
-    seed: int
-    augmentation: tuple[str, ...] | None
-    settings: Mapping[str, Value]
-
-    def to_json(self) -> str:
-        """The plan as text that `from_json` reads back."""
-        return json.dumps(dataclasses.asdict(self), indent=1)
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """The plan of `to_json`."""
-        record: dict[str, Any] = json.loads(text)
-        written = record["augmentation"]
-        return cls(**{**record, "augmentation": None if written is None else tuple(written)})
-
-
-def declared(method: str) -> dict[str, dataclasses.Field[Any]]:
-    """Every setting that a trial of this method knows, by name."""
-    return known(TrainingSettings, catalog.implementation("methods", method).METHOD)
-
-
-def check_settings(method: str, settings: Mapping[str, Value]) -> None:
-    """Refuse what no trial of this method could use.
-
-    Raises:
-        UserError: a setting is unknown, or its value is out of bounds.
-    """
-    fields = declared(method)
-    for name, value in settings.items():
-        check(name, value, fields)
+from gnap_search.training.plan import Plan, TrainingSettings, check_settings
 
 
 class Trainer:

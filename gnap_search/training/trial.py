@@ -25,7 +25,8 @@ from gnap_search.front import dominates
 from gnap_search.results import History, Point
 from gnap_search.structure import model as models
 from gnap_search.training import checkpoint
-from gnap_search.training.trainer import Plan, Trainer
+from gnap_search.training.plan import Plan
+from gnap_search.training.trainer import Trainer
 
 INTERVAL = 2.0  # seconds between two checkpoints, and so what a killed process trains again at most
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from gnap_search import catalog
+from gnap_search import catalog, settings
 from gnap_search.contracts import Data
 from gnap_search.results import Point
 from gnap_search.structure import model as models
-from gnap_search.training.trainer import Plan, Trainer
+from gnap_search.training.plan import Plan
+from gnap_search.training.trainer import Trainer
 
 EPOCHS = 6
 
@@ -29,8 +30,8 @@ def network(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def trainer(method: str, network: str, data: Data, **settings: float) -> Trainer:
-    scaled = {"seed_scale": 0.5, **settings}
+def trainer(method: str, network: str, data: Data, **own: float) -> Trainer:
+    scaled = {"seed_scale": 0.5, **own}
     return Trainer(Plan(3, "digits", method, network, "classification", EPOCHS, 11, None, scaled), data)
 
 
@@ -42,6 +43,14 @@ def finish(training: Trainer) -> list[Point]:
     while not training.finished:
         training.epoch()
     return timeless(training.points)
+
+
+def test_its_settings_can_be_read_without_importing_it(method: str) -> None:
+    read = settings.read(catalog.source("methods", method))
+    known = settings.known(catalog.implementation("methods", method).METHOD)
+    assert list(read) == list(known)
+    for name, field in known.items():
+        assert (read[name].default, read[name].metadata) == (field.default, field.metadata)
 
 
 def test_attaching_keeps_the_output(method: str, network: str, small_digits: Data) -> None:

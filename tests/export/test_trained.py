@@ -16,7 +16,8 @@ from gnap_search.contracts import Data, Split
 from gnap_search.datasets import digits, mnist
 from gnap_search.export import package
 from gnap_search.training import evaluate
-from gnap_search.training.trainer import Plan, Trainer
+from gnap_search.training.plan import Plan
+from gnap_search.training.trainer import Trainer
 
 
 def a_trained_network(data: Data, epochs: int, strength: float) -> Trainer:

@@ -13,7 +13,8 @@ from gnap_search.contracts import Data, Progress
 from gnap_search.methods.gnap import GNAP, Gate
 from gnap_search.results import Point
 from gnap_search.structure.model import Blueprint
-from gnap_search.training.trainer import Plan, Trainer
+from gnap_search.training.plan import Plan
+from gnap_search.training.trainer import Trainer
 
 BLUEPRINT = Blueprint("plain-cnn", (1, 8, 8), 10)
 

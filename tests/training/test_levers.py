@@ -9,7 +9,8 @@ from gnap_search.contracts import Data
 from gnap_search.results import Point
 from gnap_search.structure import fused
 from gnap_search.training import evaluate, images
-from gnap_search.training.trainer import Plan, Trainer
+from gnap_search.training.plan import Plan
+from gnap_search.training.trainer import Trainer
 
 GROWING = {"pruning_strength": 1e-3, "growth_trigger": "periodic", "growth_period": 1, "finishing_share": 0.3}
 

@@ -16,7 +16,8 @@ from gnap_search.results import History, Point
 from gnap_search.structure import model as models
 from gnap_search.training import checkpoint, evaluate
 from gnap_search.training import trial as trials
-from gnap_search.training.trainer import Plan, Trainer, check_settings
+from gnap_search.training.plan import Plan, check_settings
+from gnap_search.training.trainer import Trainer
 from gnap_search.training.trial import Trial
 
 PLAN = Plan(4, "digits", "gnap", "plain-cnn", "classification", 5, 7, ("affine",), {"pruning_strength": 1e-3})

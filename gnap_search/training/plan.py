@@ -1,0 +1,68 @@
+"""Plan: everything that decides what a trial computes, as plain values; torch is not needed to write one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any, Self
+
+from gnap_search import catalog, settings
+from gnap_search.settings import Bounds, Value, setting
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """What every method shares."""
+
+    learning_rate: float = setting(3e-3, "learning rate of the weights (AdamW)", Bounds(0, 100))
+    weight_decay: float = setting(1e-2, "decoupled weight decay of the weights", Bounds(0, 10))
+    batch_size: int = setting(0, "images a step; 0 is 128, or fewer on small data", Bounds(0))
+    finishing_share: float = setting(0.5, "share of the epochs without growth", Bounds(0, 1))
+    augmented_share: float = setting(0.5, "share of the training images that are augmented", Bounds(0, 1))
+    seed_scale: float = setting(1.0, "starting widths / the network's own", Bounds(0.01, 64))
+    precision: str = setting(
+        "auto", "arithmetic of training", Bounds(choices=("auto", "float32", "bfloat16"))
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Everything that decides what one trial computes, given its data."""
+
+    trial: int
+    dataset: str
+    method: str
+    network: str
+    task: str
+    epochs: int
+    seed: int
+    augmentation: tuple[str, ...] | None
+    settings: Mapping[str, Value]
+
+    def to_json(self) -> str:
+        """The plan as text that `from_json` reads back."""
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The plan of `to_json`."""
+        record: dict[str, Any] = json.loads(text)
+        written = record["augmentation"]
+        return cls(**{**record, "augmentation": None if written is None else tuple(written)})
+
+
+def declared(method: str) -> dict[str, dataclasses.Field[Any]]:
+    """Every setting that a trial of this method knows, by name; the method is read and not imported."""
+    return {**settings.known(TrainingSettings), **settings.read(catalog.source("methods", method))}
+
+
+def check_settings(method: str, given: Mapping[str, Value]) -> None:
+    """Refuse what no trial of this method could use.
+
+    Raises:
+        UserError: a setting is unknown, or its value is out of bounds.
+    """
+    fields = declared(method)
+    for name, value in given.items():
+        settings.check(name, value, fields)
