@@ -56,6 +56,7 @@ def _trained(trial: Trial, data: Data, listener: Listener) -> Trained:
     while not trial.finished:
         with _writing(trial.folder):
             point = trial.advance()
+            trial.keep()  # Ctrl-C may come at any moment, and what has been shown must be safe
         front.add(point)
         listener.epoch_ended(point, front)
     listener.trial_ended(plan.trial, None)
