@@ -24,14 +24,15 @@ TITLES = {
     "optuna": "Optuna alone",
 }
 TUNE = ("function", "class")
-EMPTY, SLEEPING, DIGITS, LONG = Work(50), Work(50, pause=1.0), Work(20, epochs=10), Work(20, pause=30.0)
+EMPTY, SLEEPING, DIGITS, LONG = Work(50), Work(50, pause=1.0), Work(20, epochs=10), Work(6, pause=30.0)
+FEW = 3  # rounds of what takes Ray Tune minutes and is asked nothing
 
 
 def figures(*, small: bool) -> list[Figure]:
     """Seconds a trial, memory a worker, and what a trial leaves behind."""
     if small:
         return _empty(Work(3), 1)
-    return [*_empty(EMPTY, ROUNDS), *_sleeping(ROUNDS), *_digits(ROUNDS), *_long(ROUNDS)]
+    return [*_empty(EMPTY, ROUNDS), *_sleeping(FEW), *_digits(FEW), *_long(ROUNDS)]
 
 
 def _empty(work: Work, rounds: int) -> list[Figure]:
