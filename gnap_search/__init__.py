@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gnap_search.errors import UserError
     from gnap_search.verbs import (
         check,
+        compare,
         copy,
         evaluate,
         export,
@@ -35,6 +36,7 @@ __all__ = [
     "UserError",
     "__version__",
     "check",
+    "compare",
     "copy",
     "evaluate",
     "export",

@@ -164,6 +164,31 @@ def front(
         _print(table.front_table(study, verbs.budget(cast(Limited, limits))))
 
 
+@app.command(rich_help_panel="Results")
+def compare(
+    names: Annotated[list[str], typer.Argument(metavar="STUDY", help="Two studies or more, by name.")],
+    json: Annotated[Path | None, typer.Option(help="Write it as JSON; - is standard output.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the fronts as CSV; - is standard output.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the fronts into a .png, .svg or .pdf.")] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """Several studies' fronts side by side: hypervolumes, accuracies at round sizes, who leads where."""
+    from gnap_search import verbs
+    from gnap_search.report import contest, record
+
+    found = verbs.compare(*names, runs=runs)
+    if json:
+        record.write(record.comparison_as_json(found), json)
+    if csv:
+        record.write(record.comparison_as_csv(found), csv)
+    if plot:
+        from gnap_search.report import overlay
+
+        overlay.save(found, plot)
+    if record.STANDARD_OUTPUT not in (json, csv):
+        _print(contest.page(found))
+
+
 @app.command(rich_help_panel="Models")
 @flagged(Exporting)
 def export(name: Name, runs: Runs = RUNS, **wanted: Any) -> None:

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, cast, get_args
 
-from gnap_search import catalog, entries, request, spec
+from gnap_search import catalog, comparison, entries, request, spec
 from gnap_search import runs as folders
+from gnap_search.comparison import Comparison
 from gnap_search.contracts import Listener
 from gnap_search.entries import Entry, Page
 from gnap_search.errors import UserError, nearest
@@ -125,6 +126,15 @@ def front(name: str, *, runs: Path = RUNS) -> Front:
         UserError: there is no such study.
     """
     return study(name, runs=runs).front()
+
+
+def compare(*names: str, runs: Path = RUNS) -> Comparison:
+    """Several studies' fronts side by side: hypervolumes, best accuracies at round sizes, the common front.
+
+    Raises:
+        UserError: there is no such study, one is named twice, or they are on different data.
+    """
+    return comparison.compare([study(name, runs=runs) for name in names])
 
 
 def study(name: str, *, runs: Path = RUNS) -> Run:

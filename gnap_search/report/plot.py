@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,18 +49,37 @@ def save(run: Run, path: Path) -> None:
     Raises:
         UserError: the front is empty, the file's ending is another one, or it cannot be written.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise UserError(f"A plot ends in {', '.join(FORMATS)}, and {path} does not.")
+    refuse_other_endings(path)
     points = list(run.points())
     front = run.front()
     knee = front.knee()  # refuses an empty front before matplotlib is imported
+    with sheet(path, COLUMN) as figure:
+        draw(figure, points, front.points, knee, run.test_accuracies)
 
+
+def refuse_other_endings(path: Path) -> None:
+    """See that a file's ending is that of a format which can be drawn.
+
+    Raises:
+        UserError: it is not.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise UserError(f"A plot ends in {', '.join(FORMATS)}, and {path} does not.")
+
+
+@contextlib.contextmanager
+def sheet(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
+    """A figure in the style of papers, `size` in inches, that is written to the file when it is drawn.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=COLUMN, layout="constrained")
-        draw(figure, points, front.points, knee, run.test_accuracies)
+        figure = Figure(figsize=size, layout="constrained")
+        yield figure
         try:
             figure.savefig(path, dpi=300)
         except OSError as problem:
@@ -67,14 +87,14 @@ def save(run: Run, path: Path) -> None:
 
 
 def draw(
-    figure: Figure, points: Sequence[Point], front: Sequence[Point], knee: Point, tested: dict[str, float]
+    figure: Figure, points: Sequence[Point], front: Sequence[Point], knee: Point, tested: Mapping[str, float]
 ) -> None:
     """Every point faintly, the front as steps with its markers, test accuracies where they are known."""
-    limits = _with_room_for_tests(axis.around(front), front, tested)
+    limits = with_room_for_tests(axis.around(front), front, tested)
     plane = figure.subplots()
-    _frame(plane, limits)
-    every = plane.scatter(*_places(points), s=3, color=GREY, alpha=0.35, linewidths=0)
-    sizes, scores = _places(front)
+    frame(plane, limits)
+    every = plane.scatter(*places(points), s=3, color=GREY, alpha=0.35, linewidths=0)
+    sizes, scores = places(front)
     (steps,) = plane.step(
         [*sizes, 10**limits.right],
         [*scores, scores[-1]],
@@ -94,7 +114,7 @@ def draw(
     )
 
 
-def _with_room_for_tests(limits: axis.Axes, front: Sequence[Point], tested: dict[str, float]) -> axis.Axes:
+def with_room_for_tests(limits: axis.Axes, front: Sequence[Point], tested: Mapping[str, float]) -> axis.Axes:
     """The axes, lowered and raised to hold the test accuracies of the points that they show."""
     shown = [point.id for point in front if point.validation_accuracy >= limits.bottom]
     scores = [tested[name] for name in shown if name in tested]
@@ -104,7 +124,7 @@ def _with_room_for_tests(limits: axis.Axes, front: Sequence[Point], tested: dict
     return dataclasses.replace(limits, bottom=max(0.0, bottom), top=min(1.0, top))
 
 
-def _frame(plane: Axes, limits: axis.Axes) -> None:
+def frame(plane: Axes, limits: axis.Axes) -> None:
     """Limits, labels and a faint grid."""
     plane.set_xscale("log")
     plane.set_xlim(10**limits.left, 10**limits.right)
@@ -125,15 +145,16 @@ def _ticks(plane: Axes, limits: axis.Axes) -> None:
     plane.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _places(points: Sequence[Point]) -> tuple[list[int], list[float]]:
+def places(points: Sequence[Point]) -> tuple[list[int], list[float]]:
+    """Where points lie: their parameters, and their validation accuracies in per cent."""
     sizes = [max(1, point.parameters) for point in points]
     return sizes, [100 * point.validation_accuracy for point in points]
 
 
-def _test_scores(plane: Axes, front: Sequence[Point], tested: dict[str, float]) -> Artist:
+def _test_scores(plane: Axes, front: Sequence[Point], tested: Mapping[str, float]) -> Artist:
     """A diamond at the test accuracy of every point that has one."""
     scored = [point for point in front if point.id in tested]
-    sizes, _ = _places(scored)
+    sizes, _ = places(scored)
     scores = [100 * tested[point.id] for point in scored]
     return plane.scatter(sizes, scores, s=9, marker="D", facecolors="none", edgecolors=ORANGE, linewidths=0.8)
 

@@ -1,4 +1,4 @@
-"""Record: the front as JSON and CSV, which other programs read."""
+"""Record: a front, or a comparison of fronts, as JSON and CSV, which other programs read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import sys
 from pathlib import Path
 
+from gnap_search.comparison import Comparison
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
 
@@ -39,6 +40,25 @@ def as_csv(run: Run) -> str:
     for point in points:
         values = [point[column] for column in COLUMNS]
         writer.writerow([*values, *(point["config"].get(name, "") for name in settings)])
+    return text.getvalue()
+
+
+def comparison_as_json(comparison: Comparison) -> str:
+    """The record of `Comparison.record`."""
+    return json.dumps(comparison.record(), indent=2) + "\n"
+
+
+def comparison_as_csv(comparison: Comparison) -> str:
+    """A line a point of each front, study by study, and whether it stands on the common front."""
+    record = comparison.record()
+    standing = {(point["study"], point["id"]) for point in record["common_front"]}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["study", *COLUMNS, "on_common_front"])
+    for study in record["studies"]:
+        for point in study["points"]:
+            values = [point[column] for column in COLUMNS]
+            writer.writerow([study["study"], *values, int((study["study"], point["id"]) in standing)])
     return text.getvalue()
 
 

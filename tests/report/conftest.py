@@ -14,6 +14,7 @@ from gnap_search.results import History, Point
 from gnap_search.runs import Run
 
 MakePoint = Callable[..., Point]
+MakeRun = Callable[..., Run]
 
 
 @pytest.fixture(scope="session")
@@ -29,18 +30,29 @@ def cloud(make_point: MakePoint) -> list[Point]:
     return points
 
 
-@pytest.fixture
-def run(tmp_path: Path, cloud: list[Point]) -> Run:
-    """The folder of a study that is over."""
-    folder = tmp_path / "runs" / "mnist-gnap"
-    for point in cloud:
+def study(folder: Path, points: list[Point], dataset: str = "mnist") -> Run:
+    """A study's folder with these points, those of its front scored on the test images."""
+    for point in points:
         trial = folder / "trials" / str(point.trial)
         trial.mkdir(parents=True, exist_ok=True)
         (trial / "plan.json").write_text(json.dumps({"settings": {"pruning_strength": 3.2e-6}}))
         History(trial / "history.jsonl").append(point)
-    (folder / "study.toml").write_text(spec.load("mnist").to_toml())
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "study.toml").write_text(spec.load(dataset).to_toml())
     (folder / "launch.toml").write_text(spec.Launch().to_toml())
     found = Run(folder)
     tested = {point.id: point.validation_accuracy - 0.001 for point in found.front().points}
     found.keep_test_accuracies(tested)
     return found
+
+
+@pytest.fixture
+def run(tmp_path: Path, cloud: list[Point]) -> Run:
+    """The folder of a study that is over."""
+    return study(tmp_path / "runs" / "mnist-gnap", cloud)
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> MakeRun:
+    """Name, points and data set -> the folder of such a study."""
+    return lambda name, points, dataset="mnist": study(tmp_path / "runs" / name, points, dataset)

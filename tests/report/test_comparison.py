@@ -1,0 +1,131 @@
+"""Several studies side by side: the numbers, and how they are told."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from gnap_search.comparison import Comparison, Contender, compare
+from gnap_search.errors import UserError
+from gnap_search.front import Front, dominates
+from gnap_search.report import contest, overlay, plot, record
+from gnap_search.results import Point
+from gnap_search.runs import Run
+
+MakePoint = Callable[..., Point]
+MakeRun = Callable[..., Run]
+fronts = st.lists(st.tuples(st.integers(1, 10**7), st.floats(0, 1)), max_size=8)
+
+
+def contender(make_point: MakePoint, name: str, drawn: list[tuple[int, float]]) -> Contender:
+    points = [make_point(trial, 1, *place) for trial, place in enumerate(drawn)]
+    return Contender(name, "gnap", "mlp", Front(points), {}, len(points), len(points), 1.0)
+
+
+@pytest.fixture
+def studies(make_point: MakePoint, make_run: MakeRun) -> list[Run]:
+    """One that leads among small networks, one among large ones, and one that has not begun."""
+    small = [make_point(0, 1, 200, 0.6), make_point(0, 2, 900, 0.9), make_point(1, 2, 5_000, 0.95)]
+    large = [make_point(0, 1, 950, 0.85), make_point(0, 2, 4_000, 0.97), make_point(1, 1, 20_000, 0.98)]
+    return [make_run("small", small), make_run("large", large), make_run("idle", [])]
+
+
+def printed(comparison: Comparison) -> str:
+    console = Console(file=io.StringIO(), width=80, _environ={})
+    console.print(contest.page(comparison))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@given(st.lists(fronts, min_size=2, max_size=4))
+def test_the_common_front_is_the_front_of_all_points(
+    make_point: MakePoint, drawn: list[list[tuple[int, float]]]
+) -> None:
+    contenders = tuple(contender(make_point, str(place), front) for place, front in enumerate(drawn))
+    comparison = Comparison("mnist", contenders)
+    common = comparison.common_front()
+    every = [point for one in contenders for point in one.front.points]
+    assert not any(dominates(other, point) for _, point in common for other in every)
+    assert Front(every).hypervolume() == pytest.approx(Front(point for _, point in common).hypervolume())
+    assert sum(len(stretch.points) for stretch in comparison.stretches()) == len(common)
+    assert all(point in holder.front.points for holder, point in common)
+
+
+def test_of_equal_points_the_first_study_holds_both(make_point: MakePoint) -> None:
+    same = [(100, 0.5), (900, 0.9)]
+    contenders = contender(make_point, "first", same), contender(make_point, "second", same)
+    (stretch,) = Comparison("mnist", contenders).stretches()
+    assert (stretch.holder.name, len(stretch.points)) == ("first", 2)
+
+
+def test_the_numbers_of_a_comparison(studies: list[Run]) -> None:
+    found = compare(studies)
+    small, large, idle = found.contenders
+    assert found.sizes == [300, 1_000, 3_000, 10_000, 30_000]
+    assert [one.best_within(1_000).id for one in (small, large) if one.best_within(1_000)] == ["0-2", "0-1"]
+    assert large.best_within(300) is None
+    assert [(stretch.holder.name, len(stretch.points)) for stretch in found.stretches()] == [
+        ("small", 2),
+        ("large", 2),
+    ]
+    assert found.ratio(small) == 1 and found.ratio(idle) == 0
+    assert found.ratio(large) == large.front.hypervolume() / small.front.hypervolume()
+    assert (small.trials, small.epochs, small.seconds) == (2, 3, 1.5)
+    assert compare(list(reversed(studies))).ratio(small) is None, "the first has no point"
+
+
+def test_the_page_has_every_study_and_fits_a_terminal(studies: list[Run]) -> None:
+    text = printed(compare(studies))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "mnist: 3 studies" in text and "idle has no point that meets its limits yet" in text
+    assert "2 of 4" in text and "200 to 900" in text and "4,000 to 20,000" in text
+    rows = [line.split() for line in text.splitlines()]
+    assert ["small", "validation", "60.00", "90.00", "90.00", "95.00", "95.00"] in rows
+    assert ["test", "-", "84.90", "84.90", "96.90", "97.90"] in rows
+
+
+def test_the_records_agree(studies: list[Run]) -> None:
+    comparison = compare(studies)
+    written = json.loads(record.comparison_as_json(comparison))
+    assert [study["study"] for study in written["studies"]] == ["small", "large", "idle"]
+    assert written["studies"][1]["best_within"]["300"] is None
+    assert [point["study"] for point in written["common_front"]] == ["small", "small", "large", "large"]
+    rows = list(csv.DictReader(io.StringIO(record.comparison_as_csv(comparison))))
+    assert len(rows) == sum(len(study["points"]) for study in written["studies"])
+    standing = [row["id"] for row in rows if row["on_common_front"] == "1"]
+    assert standing == [point["id"] for point in written["common_front"]]
+
+
+@pytest.mark.parametrize("ending", plot.FORMATS)
+def test_the_fronts_are_drawn(studies: list[Run], tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"fronts{ending}"
+    overlay.save(compare(studies), path)
+    assert path.read_bytes().startswith({".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[ending])
+
+
+def test_a_drawing_in_another_format_or_place_is_refused(studies: list[Run], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"A plot ends in \.png"):
+        overlay.save(compare(studies), tmp_path / "fronts.jpg")
+    with pytest.raises(UserError, match="Cannot write"):
+        overlay.save(compare(studies), tmp_path / "missing" / "fronts.png")
+
+
+def test_what_cannot_be_compared_is_refused(studies: list[Run], make_run: MakeRun) -> None:
+    small, _, idle = studies
+    clothes = make_run("clothes", [], "fashion-mnist")
+    with pytest.raises(UserError, match="'small' is on mnist and 'clothes' on fashion-mnist"):
+        compare([small, clothes])
+    with pytest.raises(UserError, match="'small' is named twice"):
+        compare([small, idle, small])
+    with pytest.raises(UserError, match="at least two studies"):
+        compare([small])
+    with pytest.raises(UserError, match="None of idle, also has a point"):
+        compare([idle, make_run("also", [])])
