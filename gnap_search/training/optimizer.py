@@ -1,8 +1,7 @@
-"""Optimizer: torch's AdamW without what torch does around its fused step.
+"""Optimizer: torch's AdamW without what torch wraps around its fused step.
 
-A step of a tiny network takes a few milliseconds, of which those preparations are up to a tenth. They also
-import torch's compiler, which takes a second of every process and is not used here. State, groups and results
-are those of `torch.optim.AdamW`, bit for bit.
+Those wrappers import torch's compiler, only to keep it out of the step: a second of every process that
+trains. State, groups and results are those of `torch.optim.AdamW`, bit for bit.
 """
 
 from __future__ import annotations
