@@ -17,7 +17,7 @@ from gnap_search.structure.cost import LINEAR
 
 
 class Mask(nn.Module):
-    """A parametrization: a weight counts where `kept`, a bool tensor of its shape, is true; elsewhere it is 0.
+    """A parametrization: a weight computes where `kept`, bools of its shape, is true, and is 0 elsewhere.
 
     What is not kept has no gradient, so its stored value hardly changes.
     """
