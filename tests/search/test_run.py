@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gnap_search import spec
+from gnap_search.contracts import Split
 from gnap_search.errors import UserError
 from gnap_search.results import Point
 from gnap_search.runs import Run
@@ -138,3 +140,23 @@ def _workers() -> list[int]:
             if Path(f"/proc/{pid}/cmdline").read_bytes().startswith((b"ray::_Inner", b"ray::Trainable")):
                 found.append(pid)
     return found
+
+
+def test_workers_read_images_where_the_driver_put_them() -> None:
+    """No trial has a copy of its own: what it sees lies in the memory that all processes of a host share."""
+    import ray
+
+    images = np.zeros((2_000, 1, 28, 28), np.uint8)
+    split = Split(images, np.zeros(len(images), np.int64))
+
+    @ray.remote
+    def mapped(given: Split) -> str:
+        address = given.images.__array_interface__["data"][0]
+        for line in Path("/proc/self/maps").read_text().splitlines():
+            low, high = (int(bound, 16) for bound in line.split()[0].split("-"))
+            if low <= address < high:
+                return line
+        return ""
+
+    kept = ray.put(split)
+    assert ["plasma" in line for line in ray.get([mapped.remote(kept) for _ in range(2)])] == [True, True]
