@@ -247,7 +247,7 @@ class Trainer:
         """Go on from what `state` gave: widths, network, method, values, optimiser, in this order."""
         self.points = [Point.from_json(line) for line in state["points"]]
         self.widths = dict(state["widths"])
-        self.model = self._build(self.widths)
+        self.model, self._recorded = self._build(self.widths), None
         self.model.load_state_dict(_below("model/", tensors))
         self.optimizer = self._optimizer(self.model)
         for name, parameter in self.model.named_parameters():

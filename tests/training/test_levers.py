@@ -61,6 +61,14 @@ def test_fewer_bits(small_digits: Data) -> None:
     check_same(history(small_digits, precision="bfloat16"), history(small_digits), rounding=0.1)
 
 
+def test_rates_that_lie_in_memory(small_digits: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a recorded step needs of the optimiser, tried where nothing is recorded."""
+    written = history(small_digits)
+    monkeypatch.setattr(Trainer, "_on_gpu", property(lambda _: True))
+    monkeypatch.setattr(Trainer, "_stepper", lambda trainer, _phase: trainer._step)
+    check_same(history(small_digits), written, rounding=1e-5)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_recorded_steps(small_digits: Data, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
