@@ -9,6 +9,7 @@ import numpy as np
 
 from gnap_search.contracts import Data, Split
 from gnap_search.datasets import _splits
+from gnap_search.errors import UserError
 
 SIDE = 8  # pixels
 LEVELS = 16  # a pixel counts the dark ones among 4x4 of the original bitmap
@@ -27,5 +28,6 @@ def load(root: Path, *, download: bool) -> Data:
 def _file() -> Path:
     """The table in scikit-learn's folder: one image a row, its label last. Its import would take a second."""
     package = find_spec("sklearn")
-    assert package is not None and package.origin is not None  # it is required
+    if package is None or package.origin is None:
+        raise UserError("The digits come with scikit-learn; install it, or take another data set.")
     return Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"

@@ -1,0 +1,141 @@
+"""Configurations: a TOML file of trainings that are asked for one by one, without a search.
+
+dataset = "cifar10"
+epochs = 100
+seeds = [0, 1, 2]
+
+[settings]                  # of every trial
+augmented_share = 1.0
+
+[[trial]]                   # settings of its own; one training for each seed
+pruning_strength = 1e-6
+
+[[trial]]
+pruning_strength = 3e-6
+seeds = [0]
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from gnap_search import catalog, settings
+from gnap_search.errors import UserError, nearest
+from gnap_search.settings import Value
+from gnap_search.training import augment
+from gnap_search.training.plan import Plan, declared
+
+DEFAULTS = {"method": "gnap", "network": "plain-cnn", "task": "classification"}
+KEYS = ("dataset", *DEFAULTS, "epochs", "seeds", "augmentation", "image_size", "settings", "trial")
+SIDES = range(8, 513)  # pixels to which images may be resized
+
+
+@dataclasses.dataclass(frozen=True)
+class Configurations:
+    """The trainings of one file, in its order; they share data, method, network and epochs."""
+
+    dataset: str
+    image_size: int | None
+    plans: tuple[Plan, ...]
+
+
+def read(path: Path) -> Configurations:
+    """The trainings of a file: each of its trials with each of its seeds.
+
+    Raises:
+        UserError: something in it is missing, unknown or out of bounds; the file and the key are named.
+    """
+    try:
+        return _resolved(catalog.read_toml(path))
+    except UserError as problem:
+        said = str(problem)
+        raise UserError(said if str(path) in said else f"{path}: {said}") from None
+
+
+def _resolved(written: Mapping[str, Any]) -> Configurations:
+    unknown = next((key for key in written if key not in KEYS), None)
+    if unknown:
+        raise UserError(f"unknown key {unknown!r}; {nearest(unknown, KEYS)}")
+    common = _common(written)
+    given = written.get("settings", {})
+    trials = written.get("trial", [])
+    if not isinstance(given, dict) or not _are(trials, dict) or not trials:
+        raise UserError("settings should be a table, and each trial a [[trial]]; at least one is needed.")
+    seeds = _seeds(written.get("seeds", [0]))
+    asked = [(seed, chosen) for trial in trials for seed, chosen in _each(trial, seeds, given)]
+    plans = [
+        Plan(trial=number, seed=seed, settings=_checked(chosen, common["method"]), **common)
+        for number, (seed, chosen) in enumerate(asked)
+    ]
+    return Configurations(common["dataset"], _image_size(written), tuple(plans))
+
+
+def _common(written: Mapping[str, Any]) -> dict[str, Any]:
+    """What every plan has alike."""
+    names = {key: written.get(key, default) for key, default in DEFAULTS.items()}
+    dataset, epochs = written.get("dataset"), written.get("epochs")
+    for key, name in {"dataset": dataset, **names}.items():
+        if not isinstance(name, str):
+            raise UserError(f"{key} should be a name, and there is {_shown(name)}.")
+    for key, kind in (("method", "methods"), ("network", "networks"), ("task", "tasks")):
+        catalog.source(kind, names[key])
+    if not _whole_from(1, epochs):
+        raise UserError(f"epochs should be a whole number above 0, and there is {_shown(epochs)}.")
+    return {"dataset": dataset, **names, "epochs": epochs, "augmentation": _augmentation(written)}
+
+
+def _augmentation(written: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The transforms that are asked for; None for those that suit the data."""
+    names = written.get("augmentation")
+    if names is None:
+        return None
+    if not _are(names, str):
+        raise UserError(f"augmentation should be a list of names, and there is {names!r}.")
+    augment.check(names)
+    return tuple(names)
+
+
+def _each(
+    trial: Mapping[str, Any], seeds: list[int], given: Mapping[str, Any]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Seed and settings of every training of a [[trial]]."""
+    own = {name: value for name, value in trial.items() if name != "seeds"}
+    for seed in _seeds(trial.get("seeds", seeds)):
+        yield seed, {**given, **own}
+
+
+def _checked(chosen: Mapping[str, Value], method: str) -> dict[str, Value]:
+    """Settings, each in its own type."""
+    fields = declared(method)
+    for name, value in chosen.items():
+        if not isinstance(value, bool | int | float | str):
+            raise UserError(f"{name} = {value} is not one value; each [[trial]] has one of each setting.")
+    return {name: settings.check(name, value, fields) for name, value in chosen.items()}
+
+
+def _seeds(written: Any) -> list[int]:
+    if not isinstance(written, list) or not written or not all(_whole_from(0, seed) for seed in written):
+        raise UserError(f"seeds should be a list of whole numbers from 0, and there is {_shown(written)}.")
+    return written
+
+
+def _image_size(written: Mapping[str, Any]) -> int | None:
+    side = written.get("image_size")
+    if side is not None and not (_whole_from(SIDES[0], side) and side in SIDES):
+        raise UserError(f"image_size should be from {SIDES[0]} to {SIDES[-1]} pixels, and there is {side!r}.")
+    return side
+
+
+def _whole_from(least: int, value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _are(values: Any, kind: type) -> bool:
+    return isinstance(values, list) and all(isinstance(value, kind) for value in values)
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else repr(value)

@@ -1,0 +1,84 @@
+"""Standalone: what a training outside of a search needs around it: a device, a folder, a last word."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gnap_search.contracts import Data
+from gnap_search.errors import UserError
+from gnap_search.structure import model
+from gnap_search.training import evaluate
+from gnap_search.training.plan import Plan
+from gnap_search.training.trial import Trial
+
+
+def refuse_device(device: str) -> None:
+    """See that there is such a device.
+
+    Raises:
+        UserError: there is not.
+    """
+    kind = device.partition(":")[0]
+    if kind not in ("cpu", "cuda"):
+        raise UserError(f"Unknown device {device!r}; it should be cpu or cuda.")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UserError("There is no CUDA device here; leave --device out to train on the processor.")
+
+
+def refuse_other_plan(plan: Plan, folder: Path) -> None:
+    """See that a folder holds no other training: it belongs to one plan.
+
+    Raises:
+        UserError: it does, or what it holds cannot be read.
+    """
+    path = folder / "plan.json"
+    if not path.is_file():
+        return
+    try:
+        kept = json.loads(path.read_text())
+    except ValueError:
+        raise UserError(f"{path} is damaged; choose another folder, or delete it.") from None
+    differences = _differences(kept, json.loads(plan.to_json()))
+    if differences:
+        told = ", ".join(f"{key} {mine}, not {theirs}" for key, (mine, theirs) in differences.items())
+        raise UserError(f"{folder} holds a training with {told}; choose another folder.")
+
+
+def keep_last(trial: Trial, data: Data) -> tuple[Path, float]:
+    """Write a finished trial's last network to a file of its own, and score it on the test images.
+
+    Returns:
+        The file, and the test accuracy from 0 to 1.
+    """
+    point, path = trial.points[-1], trial.folder / "model.safetensors"
+    accuracy = evaluate.accuracy(trial.trainer.classifier, data.test, trial.trainer.device)
+    notes = {
+        "dataset": data.name,
+        "classes": list(data.classes),
+        "method": trial.plan.method,
+        "point": point.id,
+        "config": dict(trial.plan.settings),
+        "validation_accuracy": point.validation_accuracy,
+        "test_accuracy": accuracy,
+    }
+    model.save(trial.trainer.classifier, path, notes)
+    return path, accuracy
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file so that a reader, or a crash, meets the old one or the new one and nothing between."""
+    draft = path.with_name(path.name + ".draft")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, path)
+
+
+def _differences(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    kept, asked = ({**plan, **plan["settings"]} for plan in (kept, asked))
+    keys = sorted((kept.keys() | asked.keys()) - {"settings"})
+    return {key: (kept.get(key), asked.get(key)) for key in keys if kept.get(key) != asked.get(key)}
