@@ -11,7 +11,7 @@ Deviations: the paper renews the mask every hundred steps, here it happens once 
 known there, and because a step that is recorded on a GPU must not branch; on small data that is more often.
 The gradient is that of the epoch's last batch, as the paper takes that of one batch; the backward pass that
 trains leaves it in a buffer. Moments of a new weight are what is left of them rather than zero. Dead channels
-are removed, with what weights they have, where the paper may revive them: density is that of what was drawn.
+are removed with what weights they have, where the paper may revive them; nothing makes up for these weights.
 """
 
 from __future__ import annotations
