@@ -20,7 +20,6 @@ from gnap_search.training.plan import Plan
 DEFAULT_DATASET = "digits"
 DEFAULT_METHOD = str(spec.Study.model_fields["method"].default)
 CONSTRAINTS = tuple(spec.Constraints.model_fields)
-OF_THE_METHOD = ("search_space", "parameters")
 Fields = Mapping[str, dataclasses.Field[Any]]
 
 
@@ -137,12 +136,19 @@ def _laid_over(written: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
     limits = {key: flags.pop(key) for key in CONSTRAINTS if key in flags}
     merged = {"dataset": DEFAULT_DATASET, "method": DEFAULT_METHOD, **written}
     if flags.get("method", merged["method"]) != merged["method"]:
-        merged = {key: value for key, value in merged.items() if key not in OF_THE_METHOD}
+        merged.pop("search_space", None)
+        merged["parameters"] = _of_every_method(merged.get("parameters", {}))
     if flags.get("dataset", merged["dataset"]) != merged["dataset"]:
         merged.pop("summary", None)
     parameters = {**merged.get("parameters", {}), **flags.pop("parameters", {})}
     constraints = {**merged.get("constraints", {}), **limits}
     return {**merged, **flags, "parameters": parameters, "constraints": constraints}
+
+
+def _of_every_method(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What a study says of its data rather than of its method, so that methods are compared on equal terms."""
+    shared = settings.known(plans.TrainingSettings)
+    return {name: value for name, value in parameters.items() if name in shared}
 
 
 def _from_anywhere(dataset: str) -> str:

@@ -136,6 +136,12 @@ def test_a_plan_takes_what_the_study_of_its_data_set_says() -> None:
         request.plan({"pruning_strenth": 1}, {})
 
 
+def test_another_method_gets_the_same_data() -> None:
+    own, other = request.study({"dataset": "digits"}), request.study({"dataset": "digits", "method": "dense"})
+    assert other.parameters["augmented_share"] == own.parameters["augmented_share"]
+    assert "pruning_strength" not in other.parameters and "seed_scale" in other.parameters
+
+
 @pytest.mark.parametrize("kind", ["studies", "search_spaces"])
 def test_bundled_files_are_without_faults(kind: str) -> None:
     from gnap_search import catalog
