@@ -146,7 +146,7 @@ def _laid_over(written: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
 
 
 def _of_every_method(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What a study says of its data rather than of its method, so that methods are compared on equal terms."""
+    """What a study says of its data and not of its method, so that methods are compared on equal terms."""
     shared = settings.known(plans.TrainingSettings)
     return {name: value for name, value in parameters.items() if name in shared}
 
