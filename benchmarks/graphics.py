@@ -26,7 +26,7 @@ def figures(*, small: bool) -> list[Figure]:
     told = []
     for size in SIZES[:1] if small else SIZES[:2]:
         told += _beside_plain(size, images, device)
-    return [*told, *_side_by_side(SIZES[0], images, span, TRIALS[:2] if small else TRIALS, device)]
+    return [*told, *_side_by_side(images, span, TRIALS[1:2] if small else TRIALS, device)]
 
 
 def _beside_plain(size: Size, images: int, device: str) -> list[Figure]:
@@ -47,10 +47,10 @@ def _on_gpu(bound: float) -> float | None:
     return bound if torch.cuda.is_available() else None
 
 
-def _side_by_side(size: Size, images: int, span: float, trials: tuple[int, ...], device: str) -> list[Figure]:
+def _side_by_side(images: int, span: float, trials: tuple[int, ...], device: str) -> list[Figure]:
     """Images a second of all trials together, each in a process of its own as under Ray."""
     together = {
-        f"{count} trials on one {device}": functools.partial(_together, size, images, span, count, device)
+        f"{count} trials on one {device}": functools.partial(_together, SIZES[0], images, span, count, device)
         for count in trials
     }
     alone, *several = measured(together, "images/s", 2).values()
