@@ -57,6 +57,10 @@ class Contender:
         fitting = [point for point in self.front.points if point.parameters <= parameters]
         return fitting[-1] if fitting else None
 
+    def told(self, point: Point) -> dict[str, Any]:
+        """What a record of its front says of a point."""
+        return point.told(self.tested.get(point.id))
+
 
 @dataclasses.dataclass(frozen=True)
 class Stretch:
@@ -111,8 +115,7 @@ class Comparison:
             "dataset": self.dataset,
             "studies": [self._study_record(contender) for contender in self.contenders],
             "common_front": [
-                {"study": contender.name, **_point_record(contender, point)}
-                for contender, point in self.common_front()
+                {"study": contender.name, **contender.told(point)} for contender, point in self.common_front()
             ],
         }
 
@@ -128,10 +131,9 @@ class Comparison:
             "epochs": contender.epochs,
             "training_seconds": contender.seconds,
             "best_within": {
-                str(size): None if point is None else _point_record(contender, point)
-                for size, point in best.items()
+                str(size): None if point is None else contender.told(point) for size, point in best.items()
             },
-            "points": [_point_record(contender, point) for point in contender.front.points],
+            "points": [contender.told(point) for point in contender.front.points],
         }
 
 
@@ -175,16 +177,3 @@ def _images(run: Run) -> str:
     """A study's data set, and the size of its images where they were resized."""
     side = run.study.image_size
     return run.study.dataset if side is None else f"{run.study.dataset} at {side}x{side} pixels"
-
-
-def _point_record(contender: Contender, point: Point) -> dict[str, Any]:
-    return {
-        "id": point.id,
-        "trial": point.trial,
-        "epoch": point.epoch,
-        "parameters": point.parameters,
-        "weights": point.weights,
-        "macs": point.macs,
-        "validation_accuracy": point.validation_accuracy,
-        "test_accuracy": contender.tested.get(point.id),
-    }

@@ -44,6 +44,19 @@ class Point:
         """The point's name within its study: trial and epoch, as in `12-60`."""
         return f"{self.trial}-{self.epoch}"
 
+    def told(self, test_accuracy: float | None) -> dict[str, Any]:
+        """What a record of a front says of the point; the test accuracy is None until it is scored."""
+        return {
+            "id": self.id,
+            "trial": self.trial,
+            "epoch": self.epoch,
+            "parameters": self.parameters,
+            "weights": self.weights,
+            "macs": self.macs,
+            "validation_accuracy": self.validation_accuracy,
+            "test_accuracy": test_accuracy,
+        }
+
     def to_json(self) -> str:
         """The point on one line."""
         return json.dumps(vars(self))

@@ -92,17 +92,7 @@ class Run:
             "method": self.study.method,
             "hypervolume": front.hypervolume(),
             "points": [
-                {
-                    "id": point.id,
-                    "trial": point.trial,
-                    "epoch": point.epoch,
-                    "parameters": point.parameters,
-                    "weights": point.weights,
-                    "macs": point.macs,
-                    "validation_accuracy": point.validation_accuracy,
-                    "test_accuracy": scored.get(point.id),
-                    "config": self.plan(point.trial)["settings"],
-                }
+                {**point.told(scored.get(point.id)), "config": self.plan(point.trial)["settings"]}
                 for point in front.points
             ],
         }

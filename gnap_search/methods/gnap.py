@@ -27,11 +27,11 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from gnap_search.contracts import ParameterGroup, Progress
 from gnap_search.results import Point
 from gnap_search.settings import Bounds, setting
+from gnap_search.structure import masks
 from gnap_search.structure.edits import Edit, Grow
 from gnap_search.structure.model import Blueprint
 
@@ -100,13 +100,9 @@ class GNAP:
 
     def attach(self, model: nn.Module) -> None:
         """A gate for every weight of a convolution or a fully connected layer; biases and norms have none."""
-        scores = []
-        for module in list(model.modules()):
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                gate = Gate(module.weight, self.gate_start)
-                parametrize.register_parametrization(module, "weight", gate, unsafe=True)
-                scores.append(gate.score)
-        model.gate_scores = scores  # type: ignore[assignment] # a list, so that torch leaves it alone
+        gates = masks.attach(model, lambda weights: [Gate(weight, self.gate_start) for weight in weights])
+        # A list, so that torch leaves it alone.
+        model.gate_scores = [gate.score for gate in gates]  # type: ignore[assignment] # see above
 
     def parameter_groups(self) -> Sequence[ParameterGroup]:
         """The gates learn at their own rate."""

@@ -44,7 +44,9 @@ def draw(figure: Figure, comparison: Comparison) -> None:
     for place, contender in enumerate(comparison.contenders):
         colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
         if contender.front.points:
-            named[_title(comparison, contender)] = _steps(plane, contender, limits, colour, marker)
+            style = {"color": colour, "linewidth": 1.0, "marker": marker, "markersize": 3.2}
+            steps = plot.front_steps(plane, contender.front.points, limits, **style)
+            named[_title(comparison, contender)] = steps
             _test_scores(plane, contender, colour, marker)
     tested = any(contender.tested for contender in comparison.contenders)
     title = "filled: validation, hollow: test" if tested else None
@@ -73,22 +75,6 @@ def _title(comparison: Comparison, contender: Contender) -> str:
     ratio = comparison.ratio(contender)
     behind = "" if ratio is None or contender is comparison.contenders[0] else f", ratio {ratio:.3f}"
     return f"{contender.name}: hypervolume {contender.front.hypervolume():.4f}{behind}"
-
-
-def _steps(plane: Axes, contender: Contender, limits: axis.Axes, colour: str, marker: str) -> Artist:
-    """A front as steps that go on to the right edge."""
-    sizes, scores = plot.places(contender.front.points)
-    (steps,) = plane.step(
-        [*sizes, 10**limits.right],
-        [*scores, scores[-1]],
-        where="post",
-        color=colour,
-        linewidth=1.0,
-        marker=marker,
-        markersize=3.2,
-        markevery=slice(0, len(sizes)),
-    )
-    return steps
 
 
 def _test_scores(plane: Axes, contender: Contender, colour: str, marker: str) -> None:

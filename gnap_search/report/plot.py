@@ -94,17 +94,7 @@ def draw(
     plane = figure.subplots()
     frame(plane, limits)
     every = plane.scatter(*places(points), s=3, color=GREY, alpha=0.35, linewidths=0)
-    sizes, scores = places(front)
-    (steps,) = plane.step(
-        [*sizes, 10**limits.right],
-        [*scores, scores[-1]],
-        where="post",
-        color=BLUE,
-        linewidth=1.1,
-        marker="o",
-        markersize=2.8,
-        markevery=slice(0, len(sizes)),
-    )
+    steps = front_steps(plane, front, limits, color=BLUE, linewidth=1.1, marker="o", markersize=2.8)
     named: dict[str, Artist] = {"every epoch": every, "front, validation": steps}
     if tested:
         named["front, test"] = _test_scores(plane, front, tested)
@@ -112,6 +102,19 @@ def draw(
     figure.legend(
         list(named.values()), list(named), loc="outside upper center", ncols=len(named), handlelength=1.5
     )
+
+
+def front_steps(plane: Axes, front: Sequence[Point], limits: axis.Axes, **style: Any) -> Artist:
+    """A front as steps that go on to the right edge, with a marker at each of its points."""
+    sizes, scores = places(front)
+    (steps,) = plane.step(
+        [*sizes, 10**limits.right],
+        [*scores, scores[-1]],
+        where="post",
+        markevery=slice(0, len(sizes)),
+        **style,
+    )
+    return steps
 
 
 def with_room_for_tests(limits: axis.Axes, front: Sequence[Point], tested: Mapping[str, float]) -> axis.Axes:

@@ -79,10 +79,10 @@ def statistics(images: np.ndarray, channels: int) -> tuple[np.ndarray, np.ndarra
     """
     rows, run = images.shape
     bits, values = _buffer(run)
-    first, total, square = np.empty(run, np.float32), np.zeros(run, np.float32), np.zeros(run, np.float32)
+    total, square = np.zeros(run, np.float32), np.zeros(run, np.float32)
     mean, variance = np.zeros(channels), np.zeros(channels)
     _read(images[0], bits)
-    _repeat(values[:channels].copy(), first)
+    first = _repeated(values[:channels], run)
     for row in range(rows):
         _read(images[row], bits)
         for at in range(run):
@@ -110,9 +110,7 @@ def normalise(
     rows, run = images.shape
     outputs = np.empty((rows, run), like.dtype)
     bits, values = _buffer(run)
-    scales, offsets = np.empty(run, np.float32), np.empty(run, np.float32)
-    _repeat(scale, scales)
-    _repeat(offset, offsets)
+    scales, offsets = _repeated(scale, run), _repeated(offset, run)
     for row in range(rows):
         _read(images[row], bits)
         for at in range(run):
@@ -138,10 +136,7 @@ def sums(
     channels = scale.size
     bits, values = _buffer(run)
     gradient_bits, gradient = _buffer(run)
-    scales, offsets, means = np.empty(run, np.float32), np.empty(run, np.float32), np.empty(run, np.float32)
-    _repeat(scale, scales)
-    _repeat(offset, offsets)
-    _repeat(mean, means)
+    scales, offsets, means = _repeated(scale, run), _repeated(offset, run), _repeated(mean, run)
     total, along = np.zeros(run, np.float32), np.zeros(run, np.float32)
     totals, alongs = np.zeros(channels), np.zeros(channels)
     for row in range(rows):
@@ -181,12 +176,8 @@ def spread(
     gradient_bits, gradient = _buffer(run)
     window_bits, window = _buffer(4 * run)
     inside = np.array([0, channels, 2 * run, 2 * run + channels])
-    scales, offsets = np.empty(run, np.float32), np.empty(run, np.float32)
-    constants, slopes = np.empty(run, np.float32), np.empty(run, np.float32)
-    _repeat(scale, scales)
-    _repeat(offset, offsets)
-    _repeat(line[0], constants)
-    _repeat(line[1], slopes)
+    scales, offsets = _repeated(scale, run), _repeated(offset, run)
+    constants, slopes = _repeated(line[0], run), _repeated(line[1], run)
     for row in range(rows):
         _read(images[row], bits)
         _read(gradients[row], gradient_bits)
@@ -249,12 +240,14 @@ def _pass_relu(gradient: np.ndarray, values: np.ndarray, scales: np.ndarray, off
 
 
 @compiled
-def _repeat(channel_values: np.ndarray, row: np.ndarray) -> None:
-    """The channels' values for each pixel of a row."""
+def _repeated(channel_values: np.ndarray, run: int) -> np.ndarray:
+    """A row that has the channels' float32 values at each pixel."""
+    row = np.empty(run, np.float32)
     channels = channel_values.size
-    for pixel in range(row.size // channels):
+    for pixel in range(run // channels):
         for channel in range(channels):
             row[pixel * channels + channel] = channel_values[channel]
+    return row
 
 
 @compiled

@@ -33,6 +33,7 @@ class Mask(nn.Module):
 
 
 M = TypeVar("M", bound=Mask)
+P = TypeVar("P", bound=nn.Module)
 
 
 class Masked(NamedTuple, Generic[M]):
@@ -42,14 +43,17 @@ class Masked(NamedTuple, Generic[M]):
     mask: M
 
 
-def attach(model: nn.Module, masks: Callable[[Sequence[Tensor]], Sequence[Mask]]) -> None:
-    """Put a mask over the weight of every convolution and fully connected layer; biases and norms have none.
+def attach(model: nn.Module, make: Callable[[Sequence[Tensor]], Sequence[P]]) -> Sequence[P]:
+    """Put a parametrization over the weight of every convolution and fully connected layer.
 
-    `masks` makes them, from the weights in the order of the layers.
+    `make` gives them, from the weights in the order of the layers, and so does this. Biases and norms have
+    none.
     """
     layers = [layer for layer in model.modules() if isinstance(layer, LINEAR)]
-    for layer, mask in zip(layers, masks([layer.weight for layer in layers]), strict=True):
-        parametrize.register_parametrization(layer, "weight", mask, unsafe=True)
+    made = make([layer.weight for layer in layers])
+    for layer, parametrization in zip(layers, made, strict=True):
+        parametrize.register_parametrization(layer, "weight", parametrization, unsafe=True)
+    return made
 
 
 def masked(model: nn.Module, kind: type[M]) -> list[Masked[M]]:

@@ -58,7 +58,7 @@ class Trial:
         self.notice: str | None = self._go_on()
         self._new: list[Point] = []  # that have not been told
         self._networks: dict[int, models.Snapshot] = {}  # epoch -> network, of new points that may be needed
-        self._kept_at = time.monotonic()
+        self._kept, self._kept_at = len(self.points), time.monotonic()  # the checkpoint's epochs and time
 
     @property
     def points(self) -> list[Point]:
@@ -106,8 +106,9 @@ class Trial:
             TrialError: the folder belongs to another process by now.
         """
         self.tell()
-        checkpoint.save(self._checkpoint, *self.trainer.state())
-        self._kept_at = time.monotonic()
+        if self._kept != len(self.points):
+            checkpoint.save(self._checkpoint, *self.trainer.state())
+            self._kept, self._kept_at = len(self.points), time.monotonic()
 
     def _keep_plan(self) -> None:
         draft = self.folder / "plan.draft"
