@@ -19,6 +19,7 @@ class Plain:
         self._blueprint, self._device = blueprint, device
         self._mean, self._deviation = mean, deviation
         self._classifier: Classifier | None = None
+        self._followed: nn.Module | None = None
         self._positions: dict[frozenset[str], dict[str, int]] = {}  # of each set of layers, at any widths
 
     @torch.no_grad()
@@ -28,12 +29,22 @@ class Plain:
         While the widths stay, it is the same classifier with new values.
         """
         if self._classifier is None or self._classifier.widths != widths:
-            self._classifier = self._build(widths)
+            self._classifier, self._followed = self._build(widths), None
             self._meter = self._metered(self._classifier.network)
-        values = model.state_dict()
-        for path, value in self._classifier.network.state_dict().items():
-            value.copy_(values[path] if path in values else effective(model, path))
+        if self._followed is not model:
+            self._pair(self._classifier.network, model)
+        for value, source in self._stored:
+            value.copy_(source)
+        for value, path in self._computed:
+            value.copy_(effective(model, path))
         return self._classifier
+
+    def _pair(self, network: nn.Module, model: nn.Module) -> None:
+        """What has the same tensor in both, and what the method's parametrizations compute."""
+        values, sources = network.state_dict(), model.state_dict()
+        self._stored = [(value, sources[path]) for path, value in values.items() if path in sources]
+        self._computed = [(value, path) for path, value in values.items() if path not in sources]
+        self._followed = model
 
     def cost(self) -> Cost:
         """What the plain network costs as it was followed last."""

@@ -135,9 +135,10 @@ def transfer_moments(
 ) -> None:
     """Give the new optimiser the old one's state: old slices keep their moments, new ones start at zero."""
     states = {name: old[1].state.get(parameter, {}) for name, parameter in old[0].named_parameters()}
+    fresh = dict(new[0].named_parameters())
     for key in {key for state in states.values() for key in state}:
         values = {name: state[key] for name, state in states.items() if key in state}
-        parameters = {name: one for name, one in new[0].named_parameters() if name in values}
+        parameters = {name: one for name, one in fresh.items() if name in values}
         counts = {name for name, value in values.items() if value.ndim == 0}
         moments = {name: torch.zeros_like(one) for name, one in parameters.items() if name not in counts}
         operation.transfer(slots, values, moments, newborn=0.0)

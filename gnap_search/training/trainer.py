@@ -93,7 +93,7 @@ class Trainer:
         if not math.isfinite(loss):
             raise TrialError(f"the training loss became {loss} in epoch {at.done + 1}")
         self._apply(self.method.prune(self.model, self.blueprint, self.points))
-        self._apply(surgery.remaining(self._liveness(self.model, self.widths), self._optional))
+        self._compact()
         point = self._measure(at, phase, loss)
         growth = self._growth(at, point)
         point = dataclasses.replace(point, grown=bool(growth), seconds=time.perf_counter() - start)
@@ -150,9 +150,17 @@ class Trainer:
         )
         return context
 
+    def _compact(self) -> None:
+        """Bring the plain network up to date, without the channels that have died."""
+        self.classifier = self._plain.follow(self.model, self.widths)
+        # The plain network has the same zeros, and no parametrization to compute once more.
+        dead = surgery.remaining(self._liveness(self.classifier.network, self.widths), self._optional)
+        if dead:
+            self._apply(dead)
+            self.classifier = self._plain.follow(self.model, self.widths)
+
     def _measure(self, at: Progress, phase: str, loss: float) -> Point:
         """The point that the network stands on now; `loss` is the epoch's mean training loss."""
-        self.classifier = self._plain.follow(self.model, self.widths)
         score, validation_loss = evaluate.measure(self.classifier, *self._validation, self.task)
         size = self._plain.cost()
         return Point(
