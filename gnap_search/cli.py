@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from gnap_search.errors import TrialError, UserError
-from gnap_search.flags import Evaluating, Exporting, Limited, Placed, PlacedStudy, Training
+from gnap_search.flags import Evaluating, Exporting, Limited, Placed, PlacedStudy, Publishing, Training
 from gnap_search.options import flagged, loose_settings
 
 if TYPE_CHECKING:
@@ -144,14 +144,18 @@ def front(
     json: Annotated[Path | None, typer.Option(help="Write the front as JSON; - is standard output.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write it as CSV; - is standard output.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it into a .png, .svg or .pdf.")] = None,
+    configurations: Annotated[
+        Path | None, typer.Option(help="Write its trainings as TOML, to repeat them with fresh seeds.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds for each of these.")] = 3,
     runs: Runs = RUNS,
     **limits: Any,
 ) -> None:
-    """The front as a table, its knee and its best points marked; or as a file."""
+    """The front as a table, its knee and its best points marked; or as files."""
     from gnap_search import verbs
     from gnap_search.report import record, table
 
-    study = verbs.study(name, runs=runs)
+    study, budget = verbs.study(name, runs=runs), verbs.budget(cast(Limited, limits))
     if json:
         record.write(record.as_json(study), json)
     if csv:
@@ -160,8 +164,14 @@ def front(
         from gnap_search.report import plot as drawing
 
         drawing.save(study, plot)
-    if record.STANDARD_OUTPUT not in (json, csv):
-        _print(table.front_table(study, verbs.budget(cast(Limited, limits))))
+    if configurations:
+        from gnap_search.report import repetition
+
+        points = study.front().all_within(budget)
+        file = "FILE.toml" if configurations == record.STANDARD_OUTPUT else str(configurations)
+        record.write(repetition.with_fresh_seeds(study, points, seeds, file), configurations)
+    if record.STANDARD_OUTPUT not in (json, csv, configurations):
+        _print(table.front_table(study, budget))
 
 
 @app.command(rich_help_panel="Results")
@@ -197,6 +207,16 @@ def export(name: Name, runs: Runs = RUNS, **wanted: Any) -> None:
     from gnap_search.report import pages
 
     _print(pages.exported(verbs.export(name, runs=runs, **wanted)))
+
+
+@app.command(rich_help_panel="Models")
+@flagged(Publishing)
+def publish(name: Name, runs: Runs = RUNS, **wanted: Any) -> None:
+    """Write the whole front, or its points within limits, as a folder that anybody can check."""
+    from gnap_search import verbs
+    from gnap_search.report import pages
+
+    _print(pages.published(verbs.publish(name, runs=runs, **wanted)))
 
 
 @app.command(rich_help_panel="Models")

@@ -145,6 +145,15 @@ class Exporting(Limited, Located, total=False):
     directory: Annotated[Path, Flag("Where the files go; by default into the run folder.", "-o --directory")]
 
 
+class Publishing(Limited, Located, total=False):
+    """Which points of a front are published, and where to."""
+
+    directory: Annotated[
+        Path,
+        Flag("The folder, replaced as a whole; by default one in the run folder.", "-o --directory"),
+    ]
+
+
 class Evaluating(Located, total=False):
     """What a model file is evaluated on."""
 

@@ -132,6 +132,16 @@ class Front:
         Raises:
             UserError: no point meets it; the nearest one is told.
         """
+        fitting = self.all_within(budget)
+        sized = budget.max_parameters is not None or budget.max_macs is not None
+        return fitting[0] if budget.min_accuracy is not None and not sized else fitting[-1]
+
+    def all_within(self, budget: Budget) -> list[Point]:
+        """The points that meet the budget, from the smallest to the largest; at least one.
+
+        Raises:
+            UserError: no point meets it; the nearest one is told.
+        """
         self._refuse_empty()
         fitting = [point for point in self._points if budget.admits(point)]
         if not fitting:
@@ -141,8 +151,7 @@ class Front:
                 f"{nearest.parameters:,} parameters, {nearest.macs:,} MACs and "
                 f"{nearest.validation_accuracy:.2%} validation accuracy."
             )
-        sized = budget.max_parameters is not None or budget.max_macs is not None
-        return fitting[0] if budget.min_accuracy is not None and not sized else fitting[-1]
+        return fitting
 
     def within_one_standard_error(self, images: int) -> Point:
         """The smallest point whose accuracy is within one standard error of the best, on `images` images."""

@@ -3,6 +3,7 @@
     runs/<study>/  study.toml launch.toml environment.json    what was asked, where, and on what it ran
                    study.db                                    Optuna's storage, unless another was asked for
                    test.json                                   point id -> test accuracy, of front points only
+                   results.json                                instead of study.db, after given trainings
                    driver.lock                                 held by the one driver that may write
                    driver.lease                                the pass of its workers
                    trials/<number>/plan.json                   what the trial was asked to do
@@ -76,12 +77,36 @@ class Run:
     @property
     def test_accuracies(self) -> dict[str, float]:
         """Point id -> accuracy on the test split, for the points scored so far."""
-        path = self.folder / "test.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+        kept: dict[str, float] = self._kept("test.json")
+        return kept
 
     def keep_test_accuracies(self, accuracies: Mapping[str, float]) -> None:
         """Replace the kept test accuracies."""
         write_atomically(self.folder / "test.json", json.dumps(accuracies, indent=1))
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """On what a search ran, and the digest of its data; empty after given trainings."""
+        return self._kept("environment.json")
+
+    @property
+    def searched(self) -> bool:
+        """Whether the trials were proposed in a search, and not given one by one."""
+        return not (self.folder / "results.json").is_file()
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """What came of each given training that has finished; empty after a search."""
+        results: list[dict[str, Any]] = self._kept("results.json").get("trials", [])
+        return results
+
+    def notes(self, point: Point) -> dict[str, Any]:
+        """What the model files of a front point say of it besides what its trial wrote into them."""
+        return {
+            "study": self.name,
+            "validation_accuracy": point.validation_accuracy,
+            "test_accuracy": self.test_accuracies.get(point.id),
+        }
 
     def front_record(self) -> dict[str, Any]:
         """The front as `gnap-search front --json` writes it; a test accuracy is null until it is scored."""
@@ -96,6 +121,15 @@ class Run:
                 for point in front.points
             ],
         }
+
+    def _kept(self, name: str) -> dict[str, Any]:
+        """The content of a JSON file; empty where there is none."""
+        path = self.folder / name
+        try:
+            kept: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+        except ValueError:
+            raise UserError(f"{path} is damaged; delete it, or restore it.") from None
+        return kept
 
 
 def check_name(name: str) -> None:

@@ -19,7 +19,17 @@ from gnap_search.comparison import Comparison
 from gnap_search.contracts import Listener
 from gnap_search.entries import Entry, Page
 from gnap_search.errors import UserError, nearest
-from gnap_search.flags import Asked, Evaluating, Exporting, Limited, Located, Placed, PlacedStudy, Training
+from gnap_search.flags import (
+    Asked,
+    Evaluating,
+    Exporting,
+    Limited,
+    Located,
+    Placed,
+    PlacedStudy,
+    Publishing,
+    Training,
+)
 from gnap_search.front import Budget, Front
 from gnap_search.report.quiet import Quiet
 from gnap_search.results import Point
@@ -158,16 +168,26 @@ def export(name: str, *, runs: Path = RUNS, **wanted: Unpack[Exporting]) -> list
     run = study(name, runs=runs)
     point = pick(run.front(), wanted)
     classifier, notes = model.load(run.model(point))
-    elsewhere = {key: value for key, value in wanted.items() if key in Located.__annotations__}
-    data = _load(run.study, run.launch.model_copy(update=elsewhere))
-    about = {
-        **notes,
-        "study": run.name,
-        "validation_accuracy": point.validation_accuracy,
-        "test_accuracy": run.test_accuracies.get(point.id),
-    }
+    data = _load(run.study, _located(run, wanted))
     directory = wanted.get("directory", run.folder / "exports" / point.id)
-    return package(classifier, wanted.get("formats", ("safetensors",)), Path(directory), data, about)
+    formats = wanted.get("formats", ("safetensors",))
+    return package(classifier, formats, Path(directory), data, {**notes, **run.notes(point)})
+
+
+def publish(name: str, *, runs: Path = RUNS, **wanted: Unpack[Publishing]) -> list[Exported]:
+    """Write the front, or its points within limits, to a folder that anybody can check.
+
+    Raises:
+        UserError: no point is within the limits, a file does not give its network's answers, or the folder
+            holds something else.
+    """
+    from gnap_search import publication
+
+    run = study(name, runs=runs)
+    directory = Path(wanted.get("directory", run.folder / "published"))
+    return publication.publish(
+        run, lambda: _load(run.study, _located(run, wanted)), budget(wanted), directory
+    )
 
 
 def pick(front: Front, wanted: Exporting) -> Point:
@@ -287,6 +307,12 @@ def _search(
     return Outcome(
         Run(folder), summary.front, summary.complete, summary.failed, summary.lost, summary.interrupted
     )
+
+
+def _located(run: Run, elsewhere: Located) -> spec.Launch:
+    """How a study ran last, with its data where they are said to lie now."""
+    where = {key: value for key, value in elsewhere.items() if key in Located.__annotations__}
+    return run.launch.model_copy(update=where)
 
 
 def _load(study: spec.Study, launch: spec.Launch) -> Data:

@@ -1,6 +1,7 @@
 """Export: one file a format, and what packs, checks and measures the files."""
 
 from gnap_search.export._evaluation import Evaluation, evaluate
-from gnap_search.export._package import Exported, package
+from gnap_search.export._original import Exported, Original
+from gnap_search.export._package import package
 
-__all__ = ["Evaluation", "Exported", "evaluate", "package"]
+__all__ = ["Evaluation", "Exported", "Original", "evaluate", "package"]

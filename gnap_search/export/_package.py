@@ -7,9 +7,7 @@ DIRECTORY/model.safetensors model.onnx model.pt2   the formats asked for
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
-import importlib.metadata
 import json
 import os
 import platform
@@ -18,35 +16,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-import torch
-
-from gnap_search import catalog
-from gnap_search.contracts import Data, ExporterModule, Predict
+from gnap_search import catalog, environment
+from gnap_search.contracts import Data, ExporterModule
 from gnap_search.errors import UserError
-from gnap_search.export import _scoring
-from gnap_search.export._size import Size
+from gnap_search.export._original import Exported, Original
 from gnap_search.structure import cost
 from gnap_search.structure.model import Classifier
 
 MANIFEST = "model.json"
-TOLERANCE = 1e-4  # of a logit, absolutely, or relative to the greatest logit where that is above 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Exported:
-    """One file that was written, read back by its own runtime and compared with the live network.
-
-    `difference` is the greatest absolute difference between its logits and the network's over the test split,
-    on which `test_accuracy`, from 0 to 1, is its own score. `cost` is counted in the file.
-    """
-
-    format: str
-    path: Path
-    difference: float
-    test_accuracy: float
-    cost: cost.Cost
-    size: Size
 
 
 def package(
@@ -62,27 +39,14 @@ def package(
             does not give the network's answers.
     """
     exporters = {name: cast(ExporterModule, catalog.implementation("export", name)) for name in formats}
-    live = _scoring.logits(_live(model), data.test, len(data.classes))
+    original = Original(model, data)
     with _draft_of(directory) as draft:
-        exported = []
-        for name, exporter in exporters.items():
-            exporter.save(model, draft / exporter.FILENAME, notes)
-            exported.append(_proved(name, exporter, draft, data, live))
+        exported = [
+            original.write(name, draft / exporter.FILENAME, notes) for name, exporter in exporters.items()
+        ]
         manifest = _manifest(model, data, notes, exported)
         (draft / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
     return [dataclasses.replace(file, path=directory / file.path.name) for file in exported]
-
-
-def _live(model: Classifier) -> Predict:
-    live = copy.deepcopy(model).eval()
-    device = live.mean.device
-
-    @torch.inference_mode()
-    def predict(images: np.ndarray) -> np.ndarray:
-        logits: np.ndarray = live(torch.from_numpy(images).to(device)).float().cpu().numpy()
-        return logits
-
-    return predict
 
 
 @contextlib.contextmanager
@@ -100,27 +64,6 @@ def _draft_of(directory: Path) -> Iterator[Path]:
     finally:
         if new and directory.is_dir() and not any(directory.iterdir()):
             directory.rmdir()
-
-
-def _proved(name: str, exporter: ExporterModule, draft: Path, data: Data, live: np.ndarray) -> Exported:
-    path = draft / exporter.FILENAME
-    loaded = exporter.load(path, data.shape)
-    outputs = _scoring.logits(loaded.predict, data.test, len(data.classes))
-    difference = float(np.abs(outputs - live).max())
-    allowed = TOLERANCE * max(1.0, float(np.abs(live).max()))
-    if not difference <= allowed or _disagreements(outputs, live, allowed):
-        raise UserError(
-            f"{path.name} does not give the network's answers (logits differ by up to {difference:.1e}, and "
-            f"{allowed:.1e} is allowed), so nothing was exported: choose other formats than {name!r}."
-        )
-    return Exported(name, path, difference, _scoring.accuracy(outputs, data.test), loaded.cost, Size.of(path))
-
-
-def _disagreements(outputs: np.ndarray, live: np.ndarray, allowed: float) -> int:
-    """Images that are classified differently, but for those whose two best classes are as good as equal."""
-    best = np.sort(live, 1)
-    decided = best[:, -1] - best[:, -2] > 2 * allowed
-    return int((decided & (outputs.argmax(1) != live.argmax(1))).sum())
 
 
 def _manifest(
@@ -146,13 +89,8 @@ def _manifest(
             }
             for file in exported
         ],
-        "versions": _versions("gnap-search", "torch", "onnx", "onnxruntime"),
+        "versions": {
+            "python": platform.python_version(),
+            **environment.versions("gnap-search", "torch", "onnx", "onnxruntime"),
+        },
     }
-
-
-def _versions(*distributions: str) -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for name in distributions:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return versions

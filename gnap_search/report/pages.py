@@ -128,14 +128,13 @@ def training(point: Point, test_accuracy: float, model: Path) -> RenderableType:
 
 def exported(files: Sequence[Exported]) -> RenderableType:
     """The files of an export: how they did and how large they are."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("file", overflow="fold")
-    for heading in ("test", "parameters", "with zeros", "bytes", "gzip"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for file in files:
-        numbers = (file.cost.parameters, file.cost.total, file.size.bytes, file.size.gzip_bytes)
-        table.add_row(str(file.path), wording.accuracy(file.test_accuracy), *map(wording.count, numbers))
-    return table
+    return _files({str(file.path): file for file in files})
+
+
+def published(files: Sequence[Exported]) -> RenderableType:
+    """The networks of a published front, and where they lie."""
+    place = f"written to {files[0].path.parent}; all about them stands in front.json"
+    return Group(_files({file.path.name: file for file in files}), Text(), Text(place))
 
 
 def evaluation(found: Evaluation) -> RenderableType:
@@ -164,6 +163,18 @@ def next_steps(name: str, failed: int, lost: int, *, interrupted: bool) -> Rende
     lines.append(f"draw it: gnap-search front {name} --plot front.png")
     lines.append(f"take a model: gnap-search export {name} --knee --format onnx")
     return Text("\n".join(["", *lines]))
+
+
+def _files(files: Mapping[str, Exported]) -> Table:
+    """A line for each model file, under the name that it is shown by."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("file", overflow="fold")
+    for heading in ("test", "parameters", "with zeros", "bytes", "gzip"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for shown, file in files.items():
+        numbers = (file.cost.parameters, file.cost.total, file.size.bytes, file.size.gzip_bytes)
+        table.add_row(shown, wording.accuracy(file.test_accuracy), *map(wording.count, numbers))
+    return table
 
 
 def _searched(parameters: Parameters) -> dict[str, str]:

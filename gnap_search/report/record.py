@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from gnap_search.comparison import Comparison
 from gnap_search.errors import UserError
@@ -31,8 +33,12 @@ def as_json(run: Run) -> str:
 
 
 def as_csv(run: Run) -> str:
+    """The points of `Run.front_record` as a table."""
+    return points_as_csv(run.front_record()["points"])
+
+
+def points_as_csv(points: Sequence[Mapping[str, Any]]) -> str:
     """A line a point, from the smallest to the largest; a column for every setting that any of them has."""
-    points = run.front_record()["points"]
     settings = sorted({name for point in points for name in point["config"]})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import importlib.metadata
 import json
 import os
-import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,14 +13,12 @@ from typing import Any
 
 import optuna
 
-from gnap_search import spec
+from gnap_search import environment, spec
 from gnap_search.errors import UserError
 from gnap_search.runs import Run, write_atomically
 from gnap_search.search import storage
 from gnap_search.search.ledger import Ledger
 from gnap_search.search.lock import DriverLock, refuse_if_driven
-
-DISTRIBUTIONS = ("gnap-search", "torch", "ray", "optuna", "numpy")
 
 
 def refuse_conflicts(study: spec.Study, folder: Path, launch: spec.Launch, *, extend: bool) -> None:
@@ -91,21 +87,8 @@ def _environment(digest: str) -> dict[str, Any]:
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
         "data_digest": digest,
-        "python": platform.python_version(),
-        "versions": {name: _version(name) for name in DISTRIBUTIONS},
-        "machine": {
-            "platform": platform.platform(),
-            "processor": platform.processor() or platform.machine(),
-            "processors": os.cpu_count(),
-        },
+        **environment.record(),
     }
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:  # running from a checkout
-        return None
 
 
 def _make(folder: Path) -> None:

@@ -18,6 +18,8 @@ seeds = [0]
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,23 @@ class Configurations:
     image_size: int | None
     plans: tuple[Plan, ...]
 
+    def to_toml(self) -> str:
+        """The trainings as a file that `read` reads back to the same ones, in the same order.
+
+        Neighbours that differ in their seeds alone share a [[trial]].
+        """
+        first = self.plans[0]
+        common = {
+            "dataset": self.dataset,
+            **{key: getattr(first, key) for key in DEFAULTS},
+            "epochs": first.epochs,
+            "image_size": self.image_size,
+            "augmentation": first.augmentation,
+        }
+        trials = itertools.groupby(self.plans, key=lambda plan: dict(plan.settings))
+        tables = [{**chosen, "seeds": [plan.seed for plan in members]} for chosen, members in trials]
+        return toml(common) + "".join(f"\n[[trial]]\n{toml(table)}" for table in tables)
+
 
 def read(path: Path) -> Configurations:
     """The trainings of a file: each of its trials with each of its seeds.
@@ -53,6 +72,16 @@ def read(path: Path) -> Configurations:
     except UserError as problem:
         said = str(problem)
         raise UserError(said if str(path) in said else f"{path}: {said}") from None
+
+
+def toml(values: Mapping[str, Any]) -> str:
+    """Names, numbers, truth values and lists of them as lines of TOML; what is None is left out."""
+    # JSON's words for all of these are TOML's as well, and no library has to be installed for them.
+    return "".join(
+        f"{key} = {json.dumps(value, ensure_ascii=False)}\n"
+        for key, value in values.items()
+        if value is not None
+    )
 
 
 def _resolved(written: Mapping[str, Any]) -> Configurations:

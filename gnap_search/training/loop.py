@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
-import importlib.metadata
 import json
 import multiprocessing
-import platform
 import signal
 import sys
 from collections import deque
@@ -24,15 +22,13 @@ from typing import Any
 
 import torch
 
-from gnap_search import datasets
+from gnap_search import datasets, environment
 from gnap_search.contracts import Data
 from gnap_search.errors import TrialError, UserError
 from gnap_search.threads import one_thread
 from gnap_search.training import standalone
 from gnap_search.training.plan import Plan
 from gnap_search.training.trial import Trial
-
-DISTRIBUTIONS = ("gnap-search", "torch", "torchvision", "numpy")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,8 +158,7 @@ def _result(trial: Trial, data: Data, test_accuracy: float) -> dict[str, Any]:
         "test_accuracy": test_accuracy,
         "seconds": sum(point.seconds for point in trial.points),
         "device": _device(trial.trainer.device),
-        "python": platform.python_version(),
-        "versions": {name: _version(name) for name in DISTRIBUTIONS},
+        **environment.record(),
         "history": [vars(point) for point in trial.points],
     }
 
@@ -171,11 +166,4 @@ def _result(trial: Trial, data: Data, test_accuracy: float) -> dict[str, Any]:
 def _device(device: str) -> str:
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
-    return platform.processor() or platform.machine()
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:  # running from a checkout
-        return None
+    return environment.processor()

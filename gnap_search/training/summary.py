@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
-import itertools
+import dataclasses
 import json
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gnap_search.training import standalone
+from gnap_search.training import configurations, standalone
 from gnap_search.training.configurations import Configurations
 
 Result = Mapping[str, Any]  # what `loop` leaves of a finished training
 HEADINGS = ("trials", "validation %", "test %", "parameters", "minutes", "settings")
+
+
+@dataclasses.dataclass(frozen=True)
+class Repeated:
+    """Trainings with the same settings, one for each seed, in the order of their trials."""
+
+    settings: Mapping[str, Any]
+    results: tuple[Result, ...]
+
+    @property
+    def seeds(self) -> int:
+        """How many there are."""
+        return len(self.results)
+
+    def mean(self, key: str) -> float:
+        """The mean over the seeds."""
+        return statistics.fmean(self.of_each(key))
+
+    def deviation(self, key: str) -> float | None:
+        """The sample's standard deviation over the seeds; None where there is one seed."""
+        return statistics.stdev(map(float, self.of_each(key))) if self.seeds > 1 else None
+
+    def of_each(self, key: str) -> list[Any]:
+        """The value of every training."""
+        return [result[key] for result in self.results]
+
+
+def repeated(results: Iterable[Result]) -> list[Repeated]:
+    """The trainings by their settings, in the order of their first trials."""
+    groups: dict[str, list[Result]] = {}
+    for result in sorted(results, key=lambda result: int(result["trial"])):
+        groups.setdefault(json.dumps(result["settings"], sort_keys=True), []).append(result)
+    return [Repeated(members[0]["settings"], tuple(members)) for members in groups.values()]
 
 
 def write(results: Sequence[Result], failures: Mapping[int, str], folder: Path) -> None:
@@ -36,21 +69,15 @@ def describe(asked: Configurations, folder: Path) -> None:
         "epochs": plan.epochs,
         "seed": plan.seed,
         "image_size": asked.image_size,
-        "augmentation": None if plan.augmentation is None else list(plan.augmentation),
+        "augmentation": plan.augmentation,
     }
-    # JSON's words, whole numbers and lists of words are TOML's as well.
-    lines = [
-        f"{key} = {json.dumps(value, ensure_ascii=False)}\n"
-        for key, value in described.items()
-        if value is not None
-    ]
     standalone.write(folder / "launch.toml", "")
-    standalone.write(folder / "study.toml", "".join(lines))
+    standalone.write(folder / "study.toml", configurations.toml(described))
 
 
 def table(results: Sequence[Result]) -> str:
     """A line for each configuration: means over its seeds, and the test accuracy's standard deviation."""
-    rows = [HEADINGS, *_rows(results)]
+    rows = [HEADINGS, *(_row(configuration) for configuration in repeated(results))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "".join(
         "  ".join(cell.rjust(width) for cell, width in zip(row[:-1], widths, strict=False)) + f"  {row[-1]}\n"
@@ -58,22 +85,14 @@ def table(results: Sequence[Result]) -> str:
     )
 
 
-def _rows(results: Sequence[Result]) -> Iterator[tuple[str, ...]]:
-    in_order = sorted(results, key=lambda result: int(result["trial"]))
-    groups = itertools.groupby(in_order, key=lambda result: dict(result["settings"]))
-    for settings, members in groups:
-        seeds = list(members)
-        tests = [100 * seed["test_accuracy"] for seed in seeds]
-        spread = f" ± {statistics.stdev(tests):.2f}" if len(tests) > 1 else ""
-        yield (
-            ", ".join(str(seed["trial"]) for seed in seeds),
-            f"{100 * _mean(seeds, 'validation_accuracy'):.2f}",
-            f"{statistics.fmean(tests):.2f}{spread}",
-            f"{_mean(seeds, 'parameters'):,.0f}",
-            f"{_mean(seeds, 'seconds') / 60:.1f}",
-            ", ".join(f"{name} {value}" for name, value in settings.items()),
-        )
-
-
-def _mean(results: Sequence[Result], key: str) -> float:
-    return statistics.fmean(result[key] for result in results)
+def _row(configuration: Repeated) -> tuple[str, ...]:
+    deviation = configuration.deviation("test_accuracy")
+    spread = "" if deviation is None else f" ± {100 * deviation:.2f}"
+    return (
+        ", ".join(map(str, configuration.of_each("trial"))),
+        f"{100 * configuration.mean('validation_accuracy'):.2f}",
+        f"{100 * configuration.mean('test_accuracy'):.2f}{spread}",
+        f"{configuration.mean('parameters'):,.0f}",
+        f"{configuration.mean('seconds') / 60:.1f}",
+        ", ".join(f"{name} {value}" for name, value in configuration.settings.items()),
+    )

@@ -15,6 +15,7 @@ from gnap_search.front import Front
 from gnap_search.report.quiet import Quiet
 from gnap_search.results import Point
 from gnap_search.runs import Run as RunFolder
+from tests.published.conftest import check_files, check_record
 
 Run = Callable[..., Result]
 FEW = ("--trials", "2", "--epochs", "3", "--study", "small")
@@ -66,6 +67,14 @@ def test_from_nothing_to_a_model(run: Run) -> None:
         in run("export", "small", "--max-params", "1", exit_code=2).stderr
     )
     assert "not by two of them" in run("export", "small", "--knee", "--max-params", "9", exit_code=2).stderr
+
+    run("front", "small", "--configurations", "again.toml", "--seeds", "2")
+    assert "seeds = [0, 1]" in Path("again.toml").read_text()
+    smallest = f"{front['points'][0]['parameters']}"
+    published = run("publish", "small", "--max-params", smallest, "-o", "new").stdout
+    assert "written to new" in published and f"{smallest}-trial" in published
+    check_record(Path("new"))
+    check_files(Path("new"))
 
     assert "finished" in run("studies").stdout and "2 of 2 complete, 0 failed" in run("show", "small").stdout
     assert "small: hypervolume" in run("pareto", *FEW).stdout, "the same again is no work and no fault"

@@ -39,6 +39,12 @@ def test_the_users_folder_comes_first(elsewhere: Path) -> None:
     assert "own" in catalog.names("studies")
 
 
+def test_what_lies_deeper_is_no_study(elsewhere: Path) -> None:
+    (elsewhere / "studies" / "published" / "digits").mkdir(parents=True)
+    (elsewhere / "studies" / "published" / "digits" / "study.toml").write_text('summary = "deep"\n')
+    assert not {"study", "published"} & set(catalog.names("studies"))
+
+
 def test_a_path_is_a_name_too(elsewhere: Path) -> None:
     (elsewhere / "some.toml").write_text("")
     assert catalog.file("studies", "some.toml") == Path("some.toml")

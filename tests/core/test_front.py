@@ -116,6 +116,7 @@ def test_picks_under_a_budget(make_point: MakePoint) -> None:
     assert front.within(Budget(min_accuracy=0.92)) == middle
     assert front.within(Budget(max_parameters=10_000, min_accuracy=0.92)) == large
     assert front.within(Budget()) == large
+    assert front.all_within(Budget(max_parameters=5_000)) == [small, middle]
 
 
 @pytest.mark.parametrize(
@@ -128,6 +129,8 @@ def test_a_budget_that_no_point_meets_names_the_nearest(
     front = Front([make_point(0, 1, 100, 0.9), make_point(1, 1, 1_000, 0.95), make_point(2, 1, 9_000, 0.99)])
     with pytest.raises(UserError, match=f"the nearest is {nearest} with"):
         front.within(budget)
+    with pytest.raises(UserError, match=f"the nearest is {nearest} with"):
+        front.all_within(budget)
 
 
 def test_one_standard_error(make_point: MakePoint) -> None:

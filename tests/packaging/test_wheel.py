@@ -43,6 +43,7 @@ def test_the_wheel_holds_the_package_and_its_files(wheel: Path) -> None:
     assert modules <= names
     assert {name.split("/")[0] for name in names} == {"gnap_search", f"gnap_search-{VERSION}.dist-info"}
     assert "gnap_search/py.typed" in names
+    assert not any("published" in name for name in names), "models are to be had from the repository"
 
 
 @pytest.mark.slow

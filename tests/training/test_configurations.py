@@ -39,6 +39,15 @@ def test_each_trial_is_trained_with_each_seed(tmp_path: Path) -> None:
     assert first.augmentation == ("affine",)
 
 
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "asked.toml"
+    path.write_text(WHOLE)
+    asked = read(path)
+    path.write_text(asked.to_toml())
+    assert read(path) == asked
+    assert path.read_text().count("[[trial]]") == 2, "seeds of the same settings stand together"
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [

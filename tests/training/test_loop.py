@@ -96,6 +96,7 @@ def test_a_training_leaves_all_that_is_worth_knowing(errand: Errand, small_digit
     assert result["validation_accuracy"] == points[-1].validation_accuracy
     assert 0 < result["test_accuracy"] <= 1 and result["data_digest"] == small_digits.digest
     assert result["settings"] == PLAN.settings and result["versions"]["torch"]
+    assert result["machine"]["processors"] >= 1 and result["device"] == result["machine"]["processor"]
     assert (errand.folder / "model.safetensors").is_file()
 
 
@@ -133,6 +134,15 @@ def test_the_table_has_means_over_seeds() -> None:
     for word in ("0, 1", "90.00", "89.00 ± 1.41", "1,000", "1.0", "growth_factor 2.0"):
         assert word in row
     assert summary.table([]).count("\n") == 1
+
+
+def test_the_same_settings_are_one_configuration_wherever_they_stand() -> None:
+    settings = [{"a": 1, "b": 2}, {"a": 2}, {"b": 2, "a": 1}]
+    results = [{"trial": trial, "settings": chosen, "x": trial} for trial, chosen in enumerate(settings)]
+    first, second = summary.repeated(results)
+    assert (first.of_each("trial"), first.seeds, second.seeds) == ([0, 2], 2, 1)
+    assert (first.mean("x"), first.deviation("x")) == (1.0, pytest.approx(2**0.5))
+    assert (second.mean("x"), second.deviation("x")) == (1.0, None)
 
 
 def test_a_folder_has_one_loop_at_a_time(tmp_path: Path) -> None:
