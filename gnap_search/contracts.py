@@ -76,7 +76,8 @@ class NetworkModule(Protocol):
     """A file of `gnap_search/networks`: an architecture as a function of its widths.
 
     A group is a set of channels that must have one width; `seed_widths` names the groups. A group in
-    `optional` may have width 0, which makes its block an identity.
+    `OPTIONAL` may have width 0, which makes its block an identity. All that a channel carries passes its
+    depth-wise filter, where it has one: a filter of zeros ends the channel.
     """
 
     def seed_widths(self, shape: Shape, scale: float) -> dict[str, int]:

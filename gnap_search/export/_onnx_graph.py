@@ -53,11 +53,17 @@ def runtime_errors() -> tuple[type[Exception], ...]:
 def cost(proto: ModelProto, image: str, batch: Sequence[int]) -> Cost:
     """The graph's cost for one image, by the counting rule as far as the graph shows it.
 
-    Float constants of one value do not count (they normalise or scale); those with two axes and more are
-    weights, the others biases and affine values. `batch` is the shape of what `image` may be fed with.
+    Float constants of one value count only where they are a weight or a bias (others normalise or scale);
+    constants with two axes and more are weights, the others biases and affine values. `batch` is the shape
+    of what `image` may be fed with.
     """
     values = dict(_values(proto))
-    counted = {name: value for name, value in values.items() if value.dtype.kind == "f" and value.size > 1}
+    operands = {name for node in proto.graph.node if node.op_type in MULTIPLYING for name in node.input[1:]}
+    counted = {
+        name: value
+        for name, value in values.items()
+        if value.dtype.kind == "f" and (value.size > 1 or name in operands)
+    }
     for node in proto.graph.node:
         if node.op_type == "BatchNormalization":
             for statistic in node.input[STATISTICS]:

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gnap_search.networks import _stages
 from gnap_search.structure import Shape
 from gnap_search.structure.layers import Unit, convolution
 
-STAGES, BLOCKS = (1, 2, 3), (1, 2)
+STAGES, BLOCKS = 3, 2
 SEED = 6  # channels of the first stage; each later stage has twice as many
-OPTIONAL = frozenset(f"inner{stage}_{block}" for stage in STAGES for block in BLOCKS)
+OPTIONAL = _stages.inner_groups(STAGES, BLOCKS)
 
 
 class Block(nn.Module):
@@ -25,11 +26,7 @@ class Block(nn.Module):
 
     def __init__(self, inputs: int, inner: int, outputs: int, *, stride: int) -> None:
         super().__init__()
-        self.shortcut = (
-            None
-            if stride == 1
-            else Unit(convolution(inputs, outputs, kernel=1, stride=stride), activate=False, gain=True)
-        )
+        self.shortcut = _stages.shortcut(inputs, outputs, stride=stride)
         self.first = Unit(convolution(inputs, inner, stride=stride)) if inner else None
         self.second = Unit(convolution(inner, outputs), activate=False, gain=True) if inner else None
 
@@ -40,41 +37,21 @@ class Block(nn.Module):
         return functional.relu(outputs)
 
 
-class ResNet(nn.Module):
+class ResNet(_stages.Stages):
     """N x C x H x W -> N x classes."""
 
     def __init__(self, widths: Mapping[str, int], shape: Shape, classes: int) -> None:
-        super().__init__()
-        self.stem = Unit(convolution(shape[0], widths["stage1"], stride=2 if min(shape[1:]) > 40 else 1))
-        blocks = {}
-        for stage in STAGES:
-            for block in BLOCKS:
-                enters = stage > 1 and block == 1
-                blocks[f"block{stage}_{block}"] = Block(
-                    widths[f"stage{stage - 1}" if enters else f"stage{stage}"],
-                    widths[f"inner{stage}_{block}"],
-                    widths[f"stage{stage}"],
-                    stride=2 if enters else 1,
-                )
-        self.blocks = nn.ModuleDict(blocks)
-        self.head = nn.Linear(widths[f"stage{STAGES[-1]}"], classes)
+        super().__init__(widths, shape, classes, [Block] * STAGES, BLOCKS)
 
     def forward(self, images: Tensor) -> Tensor:
-        values = self.stem(images)
-        for block in self.blocks.values():
-            values = block(values)
-        logits: Tensor = self.head(values.mean((2, 3)))
+        logits: Tensor = self.head(self.stream(images).mean((2, 3)))
         return logits
 
 
 def seed_widths(shape: Shape, scale: float) -> dict[str, int]:
     """The starting widths; `scale` multiplies each."""
     del shape  # the same widths suit all images
-    widths: dict[str, int] = {}
-    for stage in STAGES:
-        width = max(1, round(SEED * scale * 2 ** (stage - 1)))
-        widths |= {f"stage{stage}": width, **{f"inner{stage}_{block}": width for block in BLOCKS}}
-    return widths
+    return _stages.widths([SEED * scale * 2**stage for stage in range(STAGES)], BLOCKS)
 
 
 def build(widths: Mapping[str, int], shape: Shape, classes: int) -> nn.Module:

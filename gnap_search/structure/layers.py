@@ -98,3 +98,14 @@ class Unit(nn.Module):
 def convolution(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
     """A convolution without bias that keeps the size of the image at stride 1."""
     return nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
+
+
+def depthwise(channels: int, *, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
+    """A convolution of each channel by itself, without bias, that keeps the size of the image at stride 1.
+
+    A filter of zeros counts as the end of its channel. So a channel's values must all pass the filter: no
+    shortcut may carry them around it.
+    """
+    return nn.Conv2d(
+        channels, channels, kernel, stride=stride, padding=kernel // 2, groups=channels, bias=False
+    )

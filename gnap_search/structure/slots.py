@@ -63,12 +63,18 @@ def _shapes(build: Build, widths: Mapping[str, int]) -> dict[str, tuple[int, ...
         return {path: tuple(tensor.shape) for path, tensor in build(widths).state_dict().items()}
 
 
-def _linear_weights(build: Build, groups: Iterable[str]) -> set[str]:
-    """The paths of the weights that link channels; the gain of a norm has the same last name and does not."""
+def _linear_weights(build: Build, groups: Iterable[str]) -> dict[str, bool]:
+    """The path of each weight that links channels, and whether it is depth-wise.
+
+    The gain of a norm has the same last name and links none.
+    """
     with torch.random.fork_rng(devices=[]):
         model = build(dict.fromkeys(groups, 2))
-    layers = (name for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Linear))
-    return {f"{name}.weight" for name in layers}
+    return {
+        f"{name}.weight": isinstance(layer, nn.Conv2d) and layer.groups > 1
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear)
+    }
 
 
 def effective(model: nn.Module, path: str) -> Tensor:
@@ -82,7 +88,8 @@ class Liveness:
     """Which channels of a network matter: those with a live input and a live output.
 
     A channel is dead where all weights into it, or all weights out of it, are zero or lead only from or to
-    dead channels; what is dead is found by repeating that until nothing changes.
+    dead channels, or where a depth-wise filter of its own, through which it has to pass, is zero; what is
+    dead is found by repeating that until nothing changes.
     """
 
     def __init__(self, blueprint: Blueprint, groups: Iterable[str]) -> None:
@@ -92,7 +99,7 @@ class Liveness:
     def __call__(self, model: nn.Module, widths: Mapping[str, int]) -> dict[str, Tensor]:
         """Group -> a truth value for each channel, of a model with these widths (parametrized or not)."""
         links = self._links(model)
-        alive = {group: np.ones(width, bool) for group, width in widths.items()}
+        alive = self._passing(links, widths)
         while True:
             fed, read = self._reach(links, alive)
             smaller = {group: flags & fed[group] & read[group] for group, flags in alive.items()}
@@ -111,6 +118,14 @@ class Liveness:
         together = torch.cat([one.flatten() for one in flags.values()]).cpu()  # one transfer from the device
         parts = together.split([one.numel() for one in flags.values()])
         return {path: part.view(flags[path].shape).numpy() for path, part in zip(flags, parts, strict=True)}
+
+    def _passing(self, links: Mapping[str, np.ndarray], widths: Mapping[str, int]) -> dict[str, np.ndarray]:
+        """Group -> which channels pass all their depth-wise filters."""
+        passing = {group: np.ones(width, bool) for group, width in widths.items()}
+        for path, link in links.items():
+            if (filtered := self._ends[path].filtered) is not None:
+                passing[filtered] &= link[:, 0]
+        return passing
 
     def _reach(
         self, links: Mapping[str, np.ndarray], alive: Mapping[str, np.ndarray]
@@ -131,12 +146,14 @@ class Liveness:
 class _Ends:
     """The groups that a weight leads from and to; None is the image, or the logits.
 
-    `span` is how many of its inputs belong to one channel.
+    `span` is how many of its inputs belong to one channel. A depth-wise weight has no ends but the group
+    that it filters, channel by channel.
     """
 
-    source: str | None
-    target: str | None
-    span: int
+    source: str | None = None
+    target: str | None = None
+    span: int = 1
+    filtered: str | None = None
 
 
 @functools.lru_cache(maxsize=16)
@@ -146,9 +163,12 @@ def _ends(blueprint: Blueprint, groups: tuple[str, ...]) -> dict[str, _Ends]:
     sources = {slot.path: group for group, slot in slots if slot.axis == 1}
     spans = {slot.path: slot.span for _, slot in slots if slot.axis == 1}
     targets = {slot.path: group for group, slot in slots if slot.axis == 0}
+    linear = _linear_weights(blueprint.build, groups)
     return {
-        path: _Ends(sources.get(path), targets.get(path), spans.get(path, 1))
-        for path in sorted(_linear_weights(blueprint.build, groups) & {*sources, *targets})
+        path: _Ends(filtered=targets[path])
+        if linear[path]
+        else _Ends(sources.get(path), targets.get(path), spans.get(path, 1))
+        for path in sorted(linear.keys() & {*sources, *targets})
     }
 
 

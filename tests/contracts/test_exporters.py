@@ -18,12 +18,12 @@ from gnap_search.structure.model import Blueprint, Classifier
 SHAPE = (3, 12, 10)
 
 
-def a_model(network: str = "plain-cnn") -> Classifier:
+def a_model(network: str = "plain-cnn", scale: float = 0.5) -> Classifier:
     """A network with zeros among its weights, used norms and, where they are optional, left-out blocks."""
     torch.manual_seed(0)
     module = catalog.implementation("networks", network)
     optional = sorted(getattr(module, "OPTIONAL", ()))
-    widths = module.seed_widths(SHAPE, 0.5) | dict.fromkeys(optional[::2], 0)
+    widths = module.seed_widths(SHAPE, scale) | dict.fromkeys(optional[::2], 0)
     model = Classifier(Blueprint(network, SHAPE, 10), widths, 0.2, 0.4)
     with torch.no_grad():
         model.train()(torch.rand(32, *SHAPE))  # gives the running statistics values
@@ -85,6 +85,18 @@ def test_every_network_can_be_exported(exported: tuple[str, Path], network: str,
         live = model(torch.from_numpy(images)).numpy()
     np.testing.assert_allclose(loaded.predict(images), live, atol=1e-4)
     assert loaded.cost == cost.count(model.fold(), SHAPE)
+
+
+@pytest.mark.parametrize("network", catalog.names("networks"))
+def test_layers_of_a_single_channel_are_counted(
+    exported: tuple[str, Path], network: str, tmp_path: Path
+) -> None:
+    model = a_model(network, scale=0.01)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)  # layers of zeros alone are one in some files
+    exporter = catalog.implementation("export", exported[0])
+    exporter.save(model, tmp_path / exporter.FILENAME, {})
+    assert exporter.load(tmp_path / exporter.FILENAME, SHAPE).cost == cost.count(model.fold(), SHAPE)
 
 
 def test_saving_leaves_the_model_as_it_was(tmp_path: Path, exported: tuple[str, Path]) -> None:

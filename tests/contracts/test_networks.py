@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from gnap_search import catalog
-from gnap_search.structure import cost
+from gnap_search.structure import cost, surgery
 from gnap_search.structure.model import Blueprint, Classifier
 from gnap_search.structure.slots import Liveness, find
 
@@ -51,6 +52,21 @@ def test_a_fresh_network_has_no_dead_channel(network: str) -> None:
     blueprint, widths = Blueprint(network, (3, 32, 32), 10), seed(network, (3, 32, 32))
     alive = Liveness(blueprint, widths)(blueprint.build(widths), widths)
     assert all(flags.all() for flags in alive.values())
+
+
+def test_no_channel_goes_around_its_depthwise_filter(network: str) -> None:
+    blueprint, widths = Blueprint(network, (3, 32, 32), 10), seed(network, (3, 32, 32))
+    model = blueprint.build(widths).eval()
+    with torch.no_grad():
+        for layer in model.modules():
+            if isinstance(layer, nn.Conv2d) and layer.groups > 1:
+                layer.weight[0] = 0  # behind it a fresh norm gives zeros as well
+    cuts = surgery.remaining(Liveness(blueprint, widths)(model, widths), frozenset())
+    operation = surgery.Operation(widths, cuts)
+    smaller = blueprint.build(operation.widths).eval()
+    operation.transfer(find(blueprint.build, widths), model.state_dict(), smaller.state_dict())
+    images = torch.rand(4, 3, 32, 32)
+    torch.testing.assert_close(smaller(images), model(images), rtol=1e-4, atol=1e-5)
 
 
 def test_an_optional_group_of_width_zero_is_an_identity_that_costs_nothing(network: str) -> None:
