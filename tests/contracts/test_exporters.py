@@ -75,11 +75,17 @@ def test_the_file_costs_what_the_network_costs(exported: tuple[str, Path], model
 
 
 @pytest.mark.parametrize("network", catalog.names("networks"))
-def test_every_network_can_be_exported(exported: tuple[str, Path], network: str, tmp_path: Path) -> None:
-    model = a_model(network)
+def test_every_network_is_exported_in_silence_and_stays_as_it_was(
+    exported: tuple[str, Path], network: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model, untouched = a_model(network), a_model(network)
     exporter = catalog.implementation("export", exported[0])
     exporter.save(model, tmp_path / exporter.FILENAME, {})
     loaded = exporter.load(tmp_path / exporter.FILENAME, SHAPE)
+    assert capfd.readouterr() == ("", "")
+    assert not model.folded
+    same = zip(model.state_dict().values(), untouched.state_dict().values(), strict=True)
+    assert all(torch.equal(mine, theirs) for mine, theirs in same)
     images = np.random.default_rng(0).random((3, *SHAPE), np.float32)
     with torch.no_grad():
         live = model(torch.from_numpy(images)).numpy()
@@ -99,26 +105,8 @@ def test_layers_of_a_single_channel_are_counted(
     assert exporter.load(tmp_path / exporter.FILENAME, SHAPE).cost == cost.count(model.fold(), SHAPE)
 
 
-def test_saving_leaves_the_model_as_it_was(tmp_path: Path, exported: tuple[str, Path]) -> None:
-    model, untouched = a_model(), a_model()
-    exporter = catalog.implementation("export", exported[0])
-    exporter.save(model, tmp_path / exporter.FILENAME, {})
-    assert not model.folded
-    same = zip(model.state_dict().values(), untouched.state_dict().values(), strict=True)
-    assert all(torch.equal(mine, theirs) for mine, theirs in same)
-
-
 def test_the_file_is_all_there_is(exported: tuple[str, Path]) -> None:
     assert list(exported[1].parent.iterdir()) == [exported[1]]
-
-
-def test_exporting_is_silent(
-    tmp_path: Path, exported: tuple[str, Path], capfd: pytest.CaptureFixture[str]
-) -> None:
-    exporter = catalog.implementation("export", exported[0])
-    exporter.save(a_model(), tmp_path / exporter.FILENAME, {})
-    exporter.load(tmp_path / exporter.FILENAME, SHAPE)
-    assert capfd.readouterr() == ("", "")
 
 
 def test_the_file_tells_nothing_of_the_exporting_machine(exported: tuple[str, Path]) -> None:
