@@ -72,7 +72,10 @@ class Stretch:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Studies on one data set, in the order in which they were named."""
+    """Studies on one data set, in the order in which they were named.
+
+    `dataset` says as well which size and number of images they chose, if they did.
+    """
 
     dataset: str
     contenders: tuple[Contender, ...]
@@ -151,7 +154,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
             f"None of {', '.join(run.name for run in runs)} has a point that meets its limits yet; "
             "run them further with `gnap-search resume`."
         )
-    return Comparison(runs[0].study.dataset, contenders)
+    return Comparison(runs[0].study.images, contenders)
 
 
 def _refuse_too_few(names: Sequence[str]) -> None:
@@ -166,14 +169,9 @@ def _refuse_other_data(runs: Sequence[Run]) -> None:
     """Accuracies on different images say nothing about each other."""
     first = runs[0]
     for other in runs[1:]:
-        if _images(other) != _images(first):
+        ours, theirs = first.study.images, other.study.images
+        if theirs != ours:
             raise UserError(
-                f"Study {first.name!r} is on {_images(first)} and {other.name!r} on {_images(other)}; "
+                f"Study {first.name!r} is on {ours} and {other.name!r} on {theirs}; "
                 "only studies on the same data can be compared."
             )
-
-
-def _images(run: Run) -> str:
-    """A study's data set, and the size of its images where they were resized."""
-    side = run.study.image_size
-    return run.study.dataset if side is None else f"{run.study.dataset} at {side}x{side} pixels"

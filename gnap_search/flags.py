@@ -71,6 +71,9 @@ DatasetFlag = Annotated[str, Flag("A data set's name, a folder of images, or pac
 MethodFlag = Annotated[str, Flag("How networks grow and prune themselves.")]
 NetworkFlag = Annotated[str, Flag("The architecture.")]
 ImageSizeFlag = Annotated[int, Flag("Height and width to which a folder's images are resized.")]
+TrainingImagesFlag = Annotated[
+    int, Flag("Train on so many of the training images alone, a fixed choice with every class's share.")
+]
 AugmentationFlag = Annotated[
     Sequence[str], Flag("Batch transforms, separated by commas, or none.", read=_comma_list)
 ]
@@ -117,6 +120,7 @@ class Asked(Limited, total=False):
     seed: Annotated[int, Flag("The seed of splits, networks and sampler.")]
     sampler: Annotated[str, Flag("Who proposes settings: tpe, nsgaii, gp, random or qmc.")]
     image_size: ImageSizeFlag
+    training_images: TrainingImagesFlag
     augmentation: AugmentationFlag
 
 
@@ -171,6 +175,7 @@ class Training(Located, total=False):
     epochs: Annotated[int, Flag("How many epochs.")]
     seed: Annotated[int, Flag("The seed of network, batches and augmentation.")]
     image_size: ImageSizeFlag
+    training_images: TrainingImagesFlag
     augmentation: AugmentationFlag
     device: Annotated[str, Flag("cpu or cuda.")]
     directory: Annotated[

@@ -113,6 +113,7 @@ def _shared(run: Run, data: Data, budget: Budget) -> dict[str, Any]:
         "dataset": study.dataset,
         "data_digest": data.digest,
         "image_size": study.image_size,
+        "training_images": study.training_images,
         "augmentation": list(data.augmentation if study.augmentation is None else study.augmentation),
         "method": study.method,
         "network": study.network,

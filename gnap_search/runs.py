@@ -114,6 +114,7 @@ class Run:
         return {
             "study": self.name,
             "dataset": self.study.dataset,
+            "training_images": self.study.training_images,
             "method": self.study.method,
             "hypervolume": front.hypervolume(),
             "points": [

@@ -51,6 +51,7 @@ class Study(_Frozen):
     seed: int = Field(0, ge=0, lt=2**32)
     sampler: Sampler = "tpe"
     image_size: int | None = Field(None, ge=8, le=512)
+    training_images: int | None = Field(None, ge=2)
     augmentation: tuple[str, ...] | None = None
     constraints: Constraints = Constraints()
     parameters: Parameters = Field(default_factory=dict)
@@ -59,6 +60,13 @@ class Study(_Frozen):
     def read(cls, path: Path) -> Self:
         """The study that a run folder keeps: complete, so that no search space is filled in."""
         return _validated(cls, catalog.read_toml(path), str(path))
+
+    @property
+    def images(self) -> str:
+        """What it is on, in words: the data set, and size and number of its images where they were chosen."""
+        side, count = self.image_size, self.training_images
+        size = "" if side is None else f" at {side}x{side} pixels"
+        return self.dataset + size + ("" if count is None else f" with {count:,} training images")
 
     def for_each_trial(self) -> dict[str, Any]:
         """What the plan of every trial takes from the study as it stands."""
@@ -69,6 +77,8 @@ class Study(_Frozen):
             "task": self.task,
             "epochs": self.epochs,
             "augmentation": self.augmentation,
+            "image_size": self.image_size,
+            "training_images": self.training_images,
         }
 
     def fitted(self, images: int) -> Study:

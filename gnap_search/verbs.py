@@ -254,7 +254,8 @@ def train(
         return datasets.load(
             plan.dataset,
             asked.get("data_root"),
-            image_size=asked.get("image_size"),
+            image_size=plan.image_size,
+            training_images=plan.training_images,
             download=asked.get("download", True),
         )
 
@@ -319,5 +320,9 @@ def _load(study: spec.Study, launch: spec.Launch) -> Data:
     from gnap_search import datasets
 
     return datasets.load(
-        study.dataset, launch.data_root, image_size=study.image_size, download=launch.download
+        study.dataset,
+        launch.data_root,
+        image_size=study.image_size,
+        training_images=study.training_images,
+        download=launch.download,
     )

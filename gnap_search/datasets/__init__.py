@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gnap_search import catalog
 from gnap_search.contracts import Data
+from gnap_search.datasets import _splits
 from gnap_search.errors import UserError, nearest
 
 FUNCTION = re.compile(r"[\w.]+:[\w.]+")
@@ -14,17 +15,36 @@ PATH = re.compile(r"[~.]|.*[/\\]")
 
 
 def load(
-    name: str, root: Path | None = None, *, image_size: int | None = None, download: bool = True
+    name: str,
+    root: Path | None = None,
+    *,
+    image_size: int | None = None,
+    training_images: int | None = None,
+    download: bool = True,
 ) -> Data:
     """The data set behind a name, a path to a folder of images, or `package.module:function`.
 
     A known name wins over a folder of the same name in the current directory; `./mnist` means the folder.
     `root` is where the known ones lie or are downloaded to, by default a cache folder of the user.
-    `image_size` is the side in pixels that a folder's images are resized to.
+    `image_size` is the side in pixels that a folder's images are resized to. Of the training split only
+    `training_images` are kept, the same ones every time; the other splits are what they are without it.
 
     Raises:
-        UserError: the name is unknown, or the data are missing, damaged or unsuitable.
+        UserError: the name is unknown, or the data are missing, damaged, too few or unsuitable.
     """
+    data = _whole(name, root, image_size, download=download)
+    return data if training_images is None else _splits.with_training_images(data, training_images)
+
+
+def cache() -> Path:
+    """Where downloaded data sets lie unless another folder is named."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("gnap-search")
+
+
+def _whole(name: str, root: Path | None, image_size: int | None, *, download: bool) -> Data:
+    """The data set with all of its images."""
     if name in catalog.names("datasets"):
         place = Path(root or cache()).expanduser()
         data: Data = catalog.implementation("datasets", name).load(place, download=download)
@@ -39,13 +59,6 @@ def load(
 
         return _folder.load(name, folder, image_size)
     raise UserError(_unknown(name, folder))
-
-
-def cache() -> Path:
-    """Where downloaded data sets lie unless another folder is named."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("gnap-search")
 
 
 def _unknown(name: str, folder: Path) -> str:

@@ -64,6 +64,25 @@ def complete(
     )
 
 
+def with_training_images(data: Data, count: int) -> Data:
+    """The data with `count` of their training images alone, the same ones every time and in their order.
+
+    Every class keeps its share, and those of a smaller count are among those of a larger one. The other
+    splits stay, and the digest is that of what is left: a training on fewer images is one on other data.
+
+    Raises:
+        UserError: there are fewer training images, or more classes.
+    """
+    if not len(data.classes) <= count <= len(data.train):
+        raise UserError(
+            f"training_images = {count} should be from {len(data.classes)}, one for each class of "
+            f"{data.name}, to {len(data.train)}, all that there are to train on."
+        )
+    train = _part(data.train, earliest(data.train.labels, count))
+    left = digest((train, data.validation, data.test))
+    return dataclasses.replace(data, train=train, digest=left)
+
+
 def digest(splits: Iterable[Split]) -> str:
     """SHA-256 over the shapes, pixels and labels of the splits, in order."""
     total = hashlib.sha256()
@@ -85,12 +104,32 @@ def held_out(labels: np.ndarray, count: int, random: np.random.Generator) -> np.
     largest_remainders = np.argsort(quotas - exact, kind="stable")[: count - quotas.sum()]
     quotas[largest_remainders] += 1
     quotas = np.clip(quotas, 1, sizes - 1)
+    chosen: np.ndarray = _ranks(labels, random) < quotas[labels]
+    return chosen
+
+
+def earliest(labels: np.ndarray, count: int) -> np.ndarray:
+    """A stratified choice of `count` of the labels, which every smaller one is part of: bool, one each.
+
+    Each class gives one, and then its share as Sainte-Laguë's rule rounds it. Rounded so that the largest
+    remainders win, as `held_out` does, a class may give fewer when the count rises.
+    """
+    random = np.random.Generator(np.random.PCG64(SEED).jumped())  # other numbers than those of the cuts
+    ranks, sizes = _ranks(labels, random), np.bincount(labels)
+    turns = np.where(ranks == 0, 0, (ranks + 0.5) / sizes[labels])
+    chosen = np.zeros(len(labels), dtype=bool)
+    chosen[np.argsort(turns, kind="stable")[:count]] = True
+    return chosen
+
+
+def _ranks(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The place of each label in a random order of its class, from 0."""
+    sizes = np.bincount(labels)
     # Raw doubles as sorting keys: their stream is the one that numpy keeps fixed between its versions.
     order = np.lexsort((random.random(len(labels)), labels))
-    rank = np.arange(len(labels)) - (np.cumsum(sizes) - sizes)[labels[order]]
-    chosen = np.zeros(len(labels), dtype=bool)
-    chosen[order] = rank < quotas[labels[order]]
-    return chosen
+    ranks = np.empty(len(labels), dtype=np.int64)
+    ranks[order] = np.arange(len(labels)) - (np.cumsum(sizes) - sizes)[labels[order]]
+    return ranks
 
 
 def _usual_augmentation(split: Split) -> tuple[str, ...]:
@@ -100,8 +139,11 @@ def _usual_augmentation(split: Split) -> tuple[str, ...]:
 def _cut(split: Split, count: int, random: np.random.Generator) -> tuple[Split, Split]:
     """What stays, and what is set aside; both keep the order of the images."""
     chosen = held_out(split.labels, count, random)
-    stays, leaves = (Split(split.images[mask], split.labels[mask]) for mask in (~chosen, chosen))
-    return stays, leaves
+    return _part(split, ~chosen), _part(split, chosen)
+
+
+def _part(split: Split, chosen: np.ndarray) -> Split:
+    return Split(split.images[chosen], split.labels[chosen])
 
 
 def _check_counts(name: str, classes: Sequence[str], splits: Mapping[str, Split]) -> None:

@@ -81,7 +81,7 @@ def status(found: Status) -> RenderableType:
     table = _grid(14)
     table.add_row("study", Text(f"{found.run.name}, {found.state}", style="bold"))
     table.add_row(
-        "asks", f"{study.method} with {study.network} on {study.dataset}, sampled by {study.sampler}"
+        "asks", f"{study.method} with {study.network} on {study.images}, sampled by {study.sampler}"
     )
     table.add_row("", f"{wording.plural(study.trials, 'trial')} of {wording.plural(study.epochs, 'epoch')}")
     for name, words in _searched(study.parameters).items():

@@ -42,8 +42,8 @@ def as_they_were(run: Run, trials: Iterable[int], file: str) -> str:
 
 
 def _file(run: Run, plans: Sequence[Plan], file: str, about: str) -> str:
-    configurations = Configurations(run.study.dataset, run.study.image_size, tuple(plans))
-    return f"# {about} Repeat them with\n#     {command(file, run)}\n{configurations.to_toml()}"
+    text = Configurations(tuple(plans)).to_toml()
+    return f"# {about} Repeat them with\n#     {command(file, run)}\n{text}"
 
 
 def _plans(run: Run, trials: Iterable[int]) -> list[Plan]:

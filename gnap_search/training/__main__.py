@@ -50,7 +50,7 @@ def _run(asked: argparse.Namespace) -> int:
         raise UserError(f"--workers {asked.workers} should be above 0.")
     standalone.refuse_device(asked.device)
     errands = [
-        Errand(plan, asked.out / "trials" / str(plan.trial), asked.data_root, wanted.image_size, asked.device)
+        Errand(plan, asked.out / "trials" / str(plan.trial), asked.data_root, asked.device)
         for plan in wanted.plans
     ]
     for errand in errands:

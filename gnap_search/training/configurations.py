@@ -31,16 +31,16 @@ from gnap_search.training import augment
 from gnap_search.training.plan import Plan, declared
 
 DEFAULTS = {"method": "gnap", "network": "plain-cnn", "task": "classification"}
-KEYS = ("dataset", *DEFAULTS, "epochs", "seeds", "augmentation", "image_size", "settings", "trial")
+COMMON = ("dataset", *DEFAULTS, "epochs", "image_size", "training_images", "augmentation")
+KEYS = (*COMMON, "seeds", "settings", "trial")
 SIDES = range(8, 513)  # pixels to which images may be resized
+LEAST_IMAGES = 2  # one for each of two classes
 
 
 @dataclasses.dataclass(frozen=True)
 class Configurations:
     """The trainings of one file, in its order; they share data, method, network and epochs."""
 
-    dataset: str
-    image_size: int | None
     plans: tuple[Plan, ...]
 
     def to_toml(self) -> str:
@@ -49,13 +49,7 @@ class Configurations:
         Neighbours that differ in their seeds alone share a [[trial]].
         """
         first = self.plans[0]
-        common = {
-            "dataset": self.dataset,
-            **{key: getattr(first, key) for key in DEFAULTS},
-            "epochs": first.epochs,
-            "image_size": self.image_size,
-            "augmentation": first.augmentation,
-        }
+        common = {key: getattr(first, key) for key in COMMON}
         trials = itertools.groupby(self.plans, key=lambda plan: dict(plan.settings))
         tables = [{**chosen, "seeds": [plan.seed for plan in members]} for chosen, members in trials]
         return toml(common) + "".join(f"\n[[trial]]\n{toml(table)}" for table in tables)
@@ -99,7 +93,7 @@ def _resolved(written: Mapping[str, Any]) -> Configurations:
         Plan(trial=number, seed=seed, settings=_checked(chosen, common["method"]), **common)
         for number, (seed, chosen) in enumerate(asked)
     ]
-    return Configurations(common["dataset"], _image_size(written), tuple(plans))
+    return Configurations(tuple(plans))
 
 
 def _common(written: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,7 +107,14 @@ def _common(written: Mapping[str, Any]) -> dict[str, Any]:
         catalog.source(kind, names[key])
     if not _whole_from(1, epochs):
         raise UserError(f"epochs should be a whole number above 0, and there is {_shown(epochs)}.")
-    return {"dataset": dataset, **names, "epochs": epochs, "augmentation": _augmentation(written)}
+    return {
+        "dataset": dataset,
+        **names,
+        "epochs": epochs,
+        "image_size": _image_size(written),
+        "training_images": _training_images(written),
+        "augmentation": _augmentation(written),
+    }
 
 
 def _augmentation(written: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -156,6 +157,15 @@ def _image_size(written: Mapping[str, Any]) -> int | None:
     if side is not None and not (_whole_from(SIDES[0], side) and side in SIDES):
         raise UserError(f"image_size should be from {SIDES[0]} to {SIDES[-1]} pixels, and there is {side!r}.")
     return side
+
+
+def _training_images(written: Mapping[str, Any]) -> int | None:
+    count: int | None = written.get("training_images")
+    if count is not None and not _whole_from(LEAST_IMAGES, count):
+        raise UserError(
+            f"training_images should be a whole number from {LEAST_IMAGES}, and there is {count!r}."
+        )
+    return count
 
 
 def _whole_from(least: int, value: Any) -> bool:

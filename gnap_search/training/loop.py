@@ -38,7 +38,6 @@ class Errand:
     plan: Plan
     folder: Path
     data_root: Path
-    image_size: int | None
     device: str
 
     @property
@@ -60,7 +59,13 @@ class Errand:
         Raises:
             UserError: they are not there, damaged or unsuitable.
         """
-        return datasets.load(self.plan.dataset, self.data_root, image_size=self.image_size, download=download)
+        return datasets.load(
+            self.plan.dataset,
+            self.data_root,
+            image_size=self.plan.image_size,
+            training_images=self.plan.training_images,
+            download=download,
+        )
 
 
 def run(errands: Sequence[Errand], workers: int) -> Iterator[Errand]:

@@ -28,7 +28,7 @@ class TrainingSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Everything that decides what one trial computes, given its data."""
+    """Everything that decides what one trial computes, given the images of its data set."""
 
     trial: int
     dataset: str
@@ -39,6 +39,8 @@ class Plan:
     seed: int
     augmentation: tuple[str, ...] | None
     settings: Mapping[str, Value]
+    image_size: int | None = None
+    training_images: int | None = None
 
     def to_json(self) -> str:
         """The plan as text that `from_json` reads back."""

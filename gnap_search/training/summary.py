@@ -68,7 +68,8 @@ def describe(asked: Configurations, folder: Path) -> None:
         "trials": len(asked.plans),
         "epochs": plan.epochs,
         "seed": plan.seed,
-        "image_size": asked.image_size,
+        "image_size": plan.image_size,
+        "training_images": plan.training_images,
         "augmentation": plan.augmentation,
     }
     standalone.write(folder / "launch.toml", "")

@@ -28,6 +28,7 @@ studies = st.builds(
     dataset=st.text(min_size=1, max_size=20),
     trials=st.integers(1, 99),
     image_size=st.none() | st.integers(8, 512),
+    training_images=st.none() | st.integers(2, 10**6),
     augmentation=st.none() | st.lists(st.text(max_size=4), max_size=3).map(tuple),
     constraints=st.builds(
         spec.Constraints,

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from gnap_search import catalog, datasets
@@ -48,6 +49,12 @@ def test_only_folders_are_resized():
     assert datasets.load("digits", image_size=8).shape == (1, 8, 8)
     with pytest.raises(UserError, match="digits are 8x8 pixels and only a folder's images are resized"):
         datasets.load("digits", image_size=16)
+
+
+def test_of_any_data_set_a_part_of_the_training_images_can_be_had(image_folder):
+    folder = str(image_folder({"cat": 20, "dog": 40}))
+    assert np.bincount(datasets.load(folder, training_images=12).train.labels).tolist() == [4, 8]
+    assert np.bincount(datasets.load("digits", training_images=100).train.labels).tolist() == [10] * 10
 
 
 def test_the_default_root_is_a_cache_of_the_user(monkeypatch, tmp_path):

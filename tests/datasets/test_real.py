@@ -36,6 +36,14 @@ def test_the_splits_of_a_release_are_those_of_the_next(mnist, cifar10):
     assert cifar10.digest.startswith("2f67edd654b3")
 
 
+def test_a_part_of_a_release_is_that_of_the_next(cifar10, real_data):
+    part = datasets.load("cifar10", real_data, training_images=10_000, download=False)
+    assert part.digest.startswith("a2aea419f5ff")
+    assert np.bincount(part.train.labels).tolist() == [1_000] * 10
+    assert np.array_equal(part.validation.images, cifar10.validation.images)
+    assert np.array_equal(part.test.images, cifar10.test.images)
+
+
 def test_pixels_and_labels_are_torchvisions(mnist, cifar10, real_data):
     theirs = _torchvision.kind("MNIST")(real_data, train=False)
     assert np.array_equal(mnist.test.images[:, 0], theirs.data.numpy())

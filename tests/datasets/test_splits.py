@@ -94,6 +94,51 @@ def test_the_digest_tells_apart(change):
     assert _splits.digest([train, train, test]) != before
 
 
+@given(sizes=strategies.lists(strategies.integers(1, 60), min_size=2, max_size=12), data=strategies.data())
+def test_the_earliest_are_as_near_to_the_shares_as_whole_numbers_allow(sizes, data):
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    count = data.draw(strategies.integers(len(sizes), len(labels)))
+    chosen = _splits.earliest(labels, count)
+    assert chosen.sum() == count
+    given_by = np.bincount(labels[chosen], minlength=len(sizes))
+    assert given_by.min() >= 1
+    latest = [(number - 0.5) / size for number, size in zip(given_by, sizes, strict=True) if number > 1]
+    next_ones = (given_by + 0.5) / sizes
+    assert max(latest, default=0) <= min(next_ones[given_by < sizes], default=1), "no exchange is an advance"
+
+
+@given(labels=strategies.lists(strategies.integers(0, 4), min_size=2), data=strategies.data())
+def test_of_the_earliest_fewer_are_among_more(labels, data):
+    fewer, more = sorted(data.draw(strategies.tuples(*[strategies.integers(1, len(labels))] * 2)))
+    known = np.unique(labels, return_inverse=True)[1]
+    assert not (_splits.earliest(known, fewer) & ~_splits.earliest(known, more)).any()
+
+
+def test_a_part_of_the_training_images_leaves_the_rest_alone():
+    labels = np.random.default_rng(1).integers(0, 3, 300)
+    whole = _splits.complete("x", "abc", {"train": numbered(labels)})
+    part = _splits.with_training_images(whole, 12)
+    assert (part.validation, part.test, part.classes) == (whole.validation, whole.test, whole.classes)
+    assert np.array_equal(part.train.labels, labels[numbers(part.train)])
+    assert set(numbers(part.train)) <= set(numbers(whole.train))
+    assert np.array_equal(np.sort(numbers(part.train)), numbers(part.train))
+    assert numbers(part.train).tolist() == [20, 72, 102, 110, 126, 127, 147, 232, 252, 258, 283, 298]
+
+
+def test_the_digest_is_that_of_the_images_that_are_used():
+    whole = _splits.complete("x", "ab", {"train": numbered([0, 1] * 50)})
+    parts = [_splits.with_training_images(whole, count) for count in (20, 20, 21, len(whole.train))]
+    digests = [part.digest for part in parts]
+    assert digests[0] == digests[1] and len(set(digests)) == 3 and digests[-1] == whole.digest
+
+
+@pytest.mark.parametrize("count", [1, 71])
+def test_a_part_of_too_few_or_too_many_images_is_refused(count):
+    whole = _splits.complete("x", "ab", {"train": numbered([0, 1] * 50)})
+    with pytest.raises(UserError, match=f"training_images = {count} should be from 2, .* of x, to 70, all"):
+        _splits.with_training_images(whole, count)
+
+
 def test_one_class_is_refused():
     with pytest.raises(UserError, match="one class only"):
         _splits.complete("x", ["a"], {"train": numbered([0] * 20)})

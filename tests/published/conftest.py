@@ -13,7 +13,8 @@ from gnap_search.export import evaluate
 from gnap_search.training import configurations
 
 SHARED = {
-    *("study", "dataset", "data_digest", "image_size", "augmentation", "method", "network", "task"),
+    *("study", "dataset", "data_digest", "image_size", "training_images", "augmentation"),
+    *("method", "network", "task"),
     *("trials", "epochs", "limits", "commands", "environments", "hypervolume", "points", "configurations"),
     "files",
 }

@@ -52,7 +52,7 @@ def give(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "given.toml").write_text(GIVEN)
     asked = configurations.read(folder / "given.toml")
-    errands = [Errand(plan, folder / "trials" / str(plan.trial), folder, None, "cpu") for plan in asked.plans]
+    errands = [Errand(plan, folder / "trials" / str(plan.trial), folder, "cpu") for plan in asked.plans]
     for errand in errands:
         loop.train(errand)
     summary.describe(asked, folder)

@@ -33,8 +33,11 @@ def test_all_of_them_are_small() -> None:
 @pytest.mark.slow
 @every_folder
 def test_a_published_network_is_worth_what_is_said(folder: Path) -> None:
-    name = record(folder)["dataset"]
+    told = record(folder)
+    name, size, count = told["dataset"], told["image_size"], told["training_images"]
     root = os.environ.get("GNAP_SEARCH_TEST_DATA")
     if name != BUNDLED and (root is None or name not in REAL):
         pytest.skip(f"GNAP_SEARCH_TEST_DATA names no folder with the images of {name}")
-    check_score(folder, datasets.load(name, Path(root or "."), download=False))
+    place = Path(root or ".")
+    data = datasets.load(name, place, image_size=size, training_images=count, download=False)
+    check_score(folder, data)

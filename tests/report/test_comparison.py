@@ -123,6 +123,11 @@ def test_what_cannot_be_compared_is_refused(studies: list[Run], make_run: MakeRu
     clothes = make_run("clothes", [], "fashion-mnist")
     with pytest.raises(UserError, match="'small' is on mnist and 'clothes' on fashion-mnist"):
         compare([small, clothes])
+    fewer = Run(make_run("fewer", []).folder)
+    on_fewer = fewer.study.model_copy(update={"training_images": 1_000})
+    (fewer.folder / "study.toml").write_text(on_fewer.to_toml())
+    with pytest.raises(UserError, match="on mnist and 'fewer' on mnist with 1,000 training images; only"):
+        compare([small, Run(fewer.folder)])
     with pytest.raises(UserError, match="'small' is named twice"):
         compare([small, idle, small])
     with pytest.raises(UserError, match="at least two studies"):

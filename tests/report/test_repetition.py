@@ -25,7 +25,7 @@ SEEDS, STRENGTHS = (
 @pytest.fixture
 def run(tmp_path: Path, make_point: MakePoint) -> Run:
     """A study of three trials, all of them on its front, the first one twice."""
-    study = spec.load("digits").model_copy(update={"augmentation": ("affine",)})
+    study = spec.load("digits").model_copy(update={"augmentation": ("affine",), "training_images": 500})
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "study.toml").write_text(study.to_toml())
     points = [make_point(0, 1, 100, 0.5), make_point(0, 2, 200, 0.6), make_point(1, 2, 300, 0.7)]
@@ -50,8 +50,8 @@ def test_each_settings_of_the_front_gets_seeds_that_the_study_never_had(run: Run
     assert [plan.seed for plan in asked.plans] == [0, 2, 3] * 2
     assert [plan.settings["pruning_strength"] for plan in asked.plans] == [1e-3] * 3 + [1e-4] * 3
     assert {plan.settings["saturation_patience"] for plan in asked.plans} == {3}
-    assert {(plan.epochs, plan.augmentation, plan.dataset) for plan in asked.plans} == {
-        (run.study.epochs, ("affine",), "digits")
+    assert {(plan.epochs, plan.augmentation, plan.dataset, plan.training_images) for plan in asked.plans} == {
+        (run.study.epochs, ("affine",), "digits", 500)
     }
     assert "python -m gnap_search.training trials.toml --out runs/one-repeated" in text.splitlines()[1]
 

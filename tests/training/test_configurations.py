@@ -14,6 +14,7 @@ dataset = "digits"
 epochs = 3
 seeds = [0, 1]
 augmentation = ["affine"]
+training_images = 500
 [settings]
 learning_rate = 1
 growth_factor = 2
@@ -30,12 +31,14 @@ def test_each_trial_is_trained_with_each_seed(tmp_path: Path) -> None:
     path = tmp_path / "asked.toml"
     path.write_text(WHOLE)
     asked = read(path)
-    assert (asked.dataset, asked.image_size) == ("digits", None)
     assert [(plan.trial, plan.seed) for plan in asked.plans] == [(0, 0), (1, 1), (2, 7)]
     first, _, last = asked.plans
     assert first.settings == {"learning_rate": 1.0, "growth_factor": 2.0, "pruning_strength": 1e-3}
     assert last.settings == {"learning_rate": 1.0, "growth_factor": 1.5}
     assert {(plan.method, plan.network, plan.epochs) for plan in asked.plans} == {("gnap", "plain-cnn", 3)}
+    assert {(plan.dataset, plan.image_size, plan.training_images) for plan in asked.plans} == {
+        ("digits", None, 500)
+    }
     assert first.augmentation == ("affine",)
 
 
@@ -61,6 +64,8 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         (SHORT + "seeds = 3\n[[trial]]", "seeds should be a list of whole numbers"),
         (SHORT + "[[trial]]\nseeds = [-1]", "seeds should be a list of whole numbers"),
         (SHORT + "image_size = 4\n[[trial]]", "image_size should be from 8 to 512 pixels"),
+        (SHORT + "training_images = 1\n[[trial]]", "training_images should be a whole number from 2"),
+        (SHORT + "training_images = 1e4\n[[trial]]", "training_images should be a whole number from 2"),
         (SHORT + 'augmentation = "flip"\n[[trial]]', "augmentation should be a list of names"),
         (SHORT + 'augmentation = ["fip"]\n[[trial]]', "Unknown augmentation 'fip'"),
         (SHORT + "[[trial]]\npruning_strenth = 1", "did you mean 'pruning_strength'?"),
