@@ -15,7 +15,7 @@ from gnap_search.settings import Bounds, Value, setting
 class TrainingSettings:
     """What every method shares."""
 
-    learning_rate: float = setting(3e-3, "learning rate of the weights (AdamW)", Bounds(0, 100))
+    learning_rate: float = setting(1e-2, "learning rate of the weights (AdamW)", Bounds(0, 100))
     weight_decay: float = setting(1e-2, "decoupled weight decay of the weights", Bounds(0, 10))
     batch_size: int = setting(0, "images a step; 0 is 128, or fewer on small data", Bounds(0))
     finishing_share: float = setting(0.5, "share of the epochs without growth", Bounds(0, 1))

@@ -12,7 +12,13 @@ from gnap_search.training import evaluate, images
 from gnap_search.training.plan import Plan
 from gnap_search.training.trainer import Trainer
 
-GROWING = {"pruning_strength": 1e-3, "growth_trigger": "periodic", "growth_period": 1, "finishing_share": 0.3}
+GROWING = {
+    "pruning_strength": 1e-3,
+    "growth_trigger": "periodic",
+    "growth_period": 1,
+    "finishing_share": 0.3,
+    "learning_rate": 3e-3,  # longer steps make more of every rounding
+}
 
 
 def history(data: Data, device: str = "cpu", precision: str = "float32") -> list[Point]:
