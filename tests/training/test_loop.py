@@ -15,13 +15,15 @@ from pathlib import Path
 import pytest
 
 import gnap_search
+from gnap_search import datasets
 from gnap_search.comparison import compare
 from gnap_search.contracts import Data
 from gnap_search.errors import UserError
 from gnap_search.results import History
 from gnap_search.runs import Run
-from gnap_search.training import loop, summary
+from gnap_search.training import loop, standalone, summary
 from gnap_search.training.__main__ import main
+from gnap_search.training.configurations import Configurations
 from gnap_search.training.loop import Errand
 from gnap_search.training.plan import Plan
 from gnap_search.training.trial import Trial
@@ -56,7 +58,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 def errand(tmp_path: Path, small_digits: Data, monkeypatch: pytest.MonkeyPatch) -> Errand:
     """A training of a few digits, in this process."""
     monkeypatch.setattr(Errand, "load", lambda *_, **__: small_digits)
-    return Errand(PLAN, tmp_path / "trials" / "0", tmp_path, None, "cpu")
+    return Errand(PLAN, tmp_path / "trials" / "0", tmp_path, "cpu")
 
 
 @pytest.fixture
@@ -98,6 +100,18 @@ def test_a_training_leaves_all_that_is_worth_knowing(errand: Errand, small_digit
     assert result["settings"] == PLAN.settings and result["versions"]["torch"]
     assert result["machine"]["processors"] >= 1 and result["device"] == result["machine"]["processor"]
     assert (errand.folder / "model.safetensors").is_file()
+
+
+def test_it_may_be_on_a_part_of_the_training_images(tmp_path: Path) -> None:
+    plan = dataclasses.replace(PLAN, epochs=1, training_images=100)
+    errand = Errand(plan, tmp_path / "trials" / "0", tmp_path, "cpu")
+    loop.train(errand)
+    summary.describe(Configurations((plan,)), tmp_path)
+    assert errand.result is not None and Run(tmp_path).study.training_images == 100
+    part = datasets.load("digits", training_images=100)
+    assert (errand.result["training_images"], errand.result["data_digest"]) == (100, part.digest)
+    with pytest.raises(UserError, match="holds a training with training_images 100, not None"):
+        standalone.refuse_other_plan(dataclasses.replace(plan, training_images=None), errand.folder)
 
 
 def test_one_that_was_broken_off_goes_on(errand: Errand, small_digits: Data) -> None:
