@@ -101,8 +101,7 @@ class GNAP:
     def attach(self, model: nn.Module) -> None:
         """A gate for every weight of a convolution or a fully connected layer; biases and norms have none."""
         gates = masks.attach(model, lambda weights: [Gate(weight, self.gate_start) for weight in weights])
-        # A list, so that torch leaves it alone.
-        model.gate_scores = [gate.score for gate in gates]  # type: ignore[assignment] # see above
+        model.gate_scores = [gate.score for gate in gates]  # type: ignore[assignment] # a list: torch leaves it
 
     def parameter_groups(self) -> Sequence[ParameterGroup]:
         """The gates learn at their own rate."""
@@ -170,7 +169,7 @@ METHOD = GNAP
 
 def _scores(model: nn.Module) -> list[Tensor]:
     """All scores of a model, which `attach` put aside: to look for them at every step takes its time."""
-    scores: list[Tensor] = model.gate_scores  # type: ignore[assignment] # as above
+    scores: list[Tensor] = model.gate_scores  # type: ignore[assignment] # a list: torch leaves it
     return scores
 
 

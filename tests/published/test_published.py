@@ -15,6 +15,7 @@ FOLDERS = sorted(path for path in PUBLISHED.glob("*") if path.is_dir())
 MOST_BYTES = 6_000_000  # of all of them: a clone should stay small
 BUNDLED, REAL = "digits", ("mnist", "cifar10")
 
+# What is published belongs to the repository alone: an unpacked wheel or archive may come without it.
 pytestmark = pytest.mark.skipif(not FOLDERS, reason="no front is published")
 every_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 
