@@ -8,15 +8,17 @@ In TOML, under `[parameters]`:
     growth_period = { low = 2, high = 9, when = { growth_trigger = "periodic" } }
     learning_rate = 3e-3                                          # fixed
     pruning_strength = { low = 0.03, high = 5, log = true, per_image = true }
+    seed_scale = { low = 0.5, high = 2, log = true, cheap = "low" }
 
-The last is a range for any data set: both ends are divided by the number of training images.
+The last but one is a range for any data set: both ends are divided by the number of training images. The last
+says at which end trainings are cheap: a study begins there.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import (
     AfterValidator,
@@ -67,6 +69,7 @@ class Parameter(BaseModel):
     high: Number | None = None
     log: bool = False
     per_image: bool = False
+    cheap: Literal["low", "high"] | None = None
     choices: tuple[Setting, ...] = ()
     value: Setting | None = None
     when: dict[str, Setting] = Field(default_factory=dict)
@@ -88,6 +91,8 @@ class Parameter(BaseModel):
             raise ValueError("only a range of low and high can be logarithmic")
         if self.per_image and self.low is None:
             raise ValueError("only a range of low and high can be per image")
+        if self.cheap and self.low is None:
+            raise ValueError("only a range of low and high has a cheap end")
         if self.low is not None and self.high is not None:
             if self.low > self.high:
                 raise ValueError(f"low {self.low} is above high {self.high}: swap them")

@@ -19,7 +19,7 @@ from gnap_search.front import Budget
 from gnap_search.space import Parameter, Parameters
 
 M = TypeVar("M", bound=BaseModel)
-Sampler = Literal["tpe", "nsgaii", "gp", "random", "qmc"]
+Sampler = Literal["forest", "tpe", "nsgaii", "gp", "random", "qmc"]
 
 
 class _Frozen(BaseModel):

@@ -11,21 +11,27 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from gnap_search import spec
 from gnap_search.results import Point
-from gnap_search.search import coverage, samplers
+from gnap_search.search import coverage, forest, samplers
+from gnap_search.search.expense import Expense
+from gnap_search.search.forest import Settings
+from gnap_search.search.standing import Standing
 from gnap_search.search.twin import Twin
 from gnap_search.settings import Value
 from gnap_search.space import draw
 
-REASON, DISCARDED, RETRY_OF = "reason", "discarded", "retry_of"
+REASON, DISCARDED, RETRY_OF, STOPPED = "reason", "discarded", "retry_of", "stopped_after"
 DRAWS = 5  # of a sampler, before it may propose the same again
+BEGINNING = 3  # finished trials from which a forest can grow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,14 +47,11 @@ class Ledger:
 
     def __init__(self, trials: optuna.Study, storage: BaseStorage, study: spec.Study) -> None:
         self._twin, self._study = Twin(trials, storage), study
-        self._startup = coverage.proposals(study)
-        self._discrete = all(
-            isinstance(value, str | bool | int)
-            for parameter in study.parameters.values()
-            if parameter.searched
-            for value in parameter.examples()
-        )
-        self._twin.sampled_by(samplers.build(study, len(self._twin.trials()), self._startup))
+        self._first = coverage.proposals(study)
+        searched = [parameter for parameter in study.parameters.values() if parameter.searched]
+        examples = [value for parameter in searched for value in parameter.examples()]
+        self._discrete = bool(examples) and all(isinstance(value, str | bool | int) for value in examples)
+        self._twin.sampled_by(samplers.build(study, len(self._twin.trials()), len(self._first)))
 
     def adopt(self) -> list[Ask]:
         """The trials that an earlier driver left unanswered, to go on with under their own numbers.
@@ -65,18 +68,19 @@ class Ledger:
         self._queue_retries()
         return adopted
 
-    def ask(self) -> Ask | None:
-        """A new trial: a retry, one of the study's first spread-out proposals, or a draw of the sampler.
+    def ask(self, standing: Standing | None = None) -> Ask | None:
+        """A new trial: a retry, one of the study's first spread-out proposals, or one of its sampler's.
 
-        None when as many as the study wants have been asked.
+        `standing` is what the trials have come to, where anything is known of it. None when as many as the
+        study wants have been asked.
         """
         for left in reversed(range(DRAWS)):
             queued = bool(self._twin.trials(TrialState.WAITING))
             if not queued and self.originals >= self._study.trials:
                 return None
-            if not queued and self.originals < self._startup:
-                self._twin.queue(coverage.proposal(self._study, self.originals))
-                queued = True
+            if not queued and (proposal := self._proposal(standing)) is not None:
+                self._twin.queue(proposal)
+                queued = self._study.sampler != "forest"
             number, settings = self._twin.ask(functools.partial(draw, self._study.parameters))
             if queued or not left or not self._known(number, settings):
                 return Ask(number, settings)
@@ -93,6 +97,11 @@ class Ledger:
         self._twin.constrain(number, limits(self._study.constraints, point))
         self._twin.tell(number, values)
         return None
+
+    def stop(self, number: int, point: Point) -> None:
+        """Answer a trial that was stopped early, at this point: it has no values that could be compared."""
+        self._twin.mark(number, STOPPED, point.epoch)
+        self._twin.tell(number, state=TrialState.PRUNED)
 
     def fail(self, number: int, reason: str) -> None:
         """Answer a trial that failed, and queue its retry if it was not one itself."""
@@ -139,6 +148,24 @@ class Ledger:
         """The trials that are answered."""
         return {trial.number for trial in self._twin.trials(TrialState.COMPLETE, TrialState.FAIL)}
 
+    def _proposal(self, standing: Standing | None) -> Mapping[str, Any] | None:
+        """What is to be asked next; None leaves it to Optuna's sampler."""
+        trials = self._twin.trials()
+        costs = self._costs(trials, standing) if standing else []
+        if standing and self._study.sampler == "forest":
+            known = _known(trials, costs, standing)
+            if len(known.finished) >= BEGINNING:
+                random = np.random.default_rng([self._study.seed, len(trials)])
+                return forest.proposal(self._study.parameters, known, random)
+        asked = [trial.params for trial in counted(trials)] if self._first else []
+        left = [proposal for proposal in self._first if proposal not in asked]
+        return min(left, key=Expense(self._study.parameters, costs)) if left else None
+
+    def _costs(self, trials: list[FrozenTrial], standing: Standing) -> list[tuple[Settings, float]]:
+        """Settings and whole costs of the newest trials that have begun."""
+        costs = [(trial.params, standing.cost(trial.number)) for trial in trials[-forest.LEARNT :]]
+        return [(settings, cost) for settings, cost in costs if cost]
+
     def _counted(self) -> Iterator[FrozenTrial]:
         return counted(self._twin.trials())
 
@@ -164,6 +191,18 @@ class Ledger:
         """See that every failed proposal has one retry; it is in memory until it is asked."""
         for trial in not_retried(self._counted()):
             self._twin.queue(trial.params, {RETRY_OF: trial.number})
+
+
+def _known(
+    trials: list[FrozenTrial], costs: Sequence[tuple[Settings, float]], standing: Standing
+) -> forest.Known:
+    finished = [
+        forest.Finished(trial.number, trial.params, point)
+        for trial in trials
+        if trial.state == TrialState.COMPLETE and (point := standing.last(trial.number))
+    ]
+    running = [trial.params for trial in trials if trial.state == TrialState.RUNNING]
+    return forest.Known(finished, running, costs, standing.front)
 
 
 def counted(trials: Iterable[FrozenTrial]) -> Iterator[FrozenTrial]:

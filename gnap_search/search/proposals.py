@@ -59,7 +59,7 @@ class Proposals(Searcher):
             return Searcher.FINISHED
         if len(self._running) >= self._workers:
             return None
-        ask = self._adopted.pop(0) if self._adopted else self._ledger.ask()
+        ask = self._adopted.pop(0) if self._adopted else self._ledger.ask(self._standing)
         if ask is None:
             return None if self._running else Searcher.FINISHED
         self._running[trial_id] = ask.number

@@ -15,13 +15,24 @@ class Standing:
     """All points of a run so far, kept in step with its trials' reports."""
 
     def __init__(self, run: Run, listener: Listener) -> None:
-        self._run, self._listener = run, listener
+        self._run, self._listener, self._epochs = run, listener, run.study.epochs
         self._points = {trial: _history(run, trial) for trial in run.trials()}
         self.front = self._recount()
 
     def last(self, trial: int) -> Point | None:
         """A trial's newest point."""
         return next(reversed(self._points.get(trial, {}).values()), None)
+
+    def cost(self, trial: int) -> float:
+        """What training a trial to its end takes, in MACs an image; 0 where it has no point yet.
+
+        The epochs to come are taken to cost what the last one did.
+        """
+        points = self._points.get(trial, {}).values()
+        last = self.last(trial)
+        if last is None:
+            return 0.0
+        return sum(point.macs for point in points) + last.macs * max(0, self._epochs - last.epoch)
 
     def report(self, trial: int, points: Iterable[Point], notice: str | None) -> None:
         """Take in a trial's points; those that are known already count once."""

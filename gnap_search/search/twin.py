@@ -68,9 +68,11 @@ class Twin:
                 if name not in trial.constraints:
                     trial.set_constraint(name, gap)
 
-    def tell(self, number: int, values: Sequence[float] | None = None) -> None:
-        """Answer a trial with its values, or without any as one that failed."""
-        state = TrialState.FAIL if values is None else TrialState.COMPLETE
+    def tell(
+        self, number: int, values: Sequence[float] | None = None, state: TrialState = TrialState.FAIL
+    ) -> None:
+        """Answer a trial with its values, or without any as one in that state."""
+        state = state if values is None else TrialState.COMPLETE
         for study in (self._kept, self._quick):
             study.tell(number, values, state=state)
 

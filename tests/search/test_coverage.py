@@ -1,4 +1,4 @@
-"""The first proposals lie evenly, and depend on the study and their index alone."""
+"""The first proposals lie evenly, and depend on the study alone."""
 
 from __future__ import annotations
 
@@ -15,30 +15,26 @@ def test_first_proposals_lie_in_different_parts_of_a_range(count: int):
     low, high = math.log10(1e-4), math.log10(3e-3)
     for seed in range(10):
         study = small_study(seed=seed, trials=3 * count)
-        strengths = [
-            math.log10(coverage.proposal(study, index)["pruning_strength"]) for index in range(count)
-        ]
+        strengths = [math.log10(one["pruning_strength"]) for one in coverage.proposals(study)[:count]]
         assert {int((strength - low) / (high - low) * count) for strength in strengths} == set(range(count))
 
 
 def test_a_longer_study_begins_like_a_shorter_one():
     short, long = small_study(trials=8), small_study(trials=80)
-    assert [coverage.proposal(short, index) for index in range(4)] == [
-        coverage.proposal(long, index) for index in range(4)
-    ]
+    assert coverage.proposals(short) == coverage.proposals(long)[:4]
 
 
 def test_other_seeds_begin_differently():
-    assert coverage.proposal(small_study(seed=1), 0) != coverage.proposal(small_study(seed=2), 0)
+    assert coverage.proposals(small_study(seed=1)) != coverage.proposals(small_study(seed=2))
 
 
 @pytest.mark.parametrize(("trials", "expected"), [(1, 1), (3, 3), (8, 4), (24, 8), (1000, 16)])
 def test_about_a_third_is_spread_out(trials: int, expected: int):
-    assert coverage.proposals(small_study(trials=trials)) == expected
+    assert coverage.size(small_study(trials=trials)) == expected
 
 
 def test_a_sampler_with_a_start_of_its_own_keeps_it():
-    assert coverage.proposals(small_study(sampler="random")) == 0
+    assert coverage.proposals(small_study(sampler="random")) == []
 
 
 def test_values_stay_in_their_ranges_and_conditions_hold():
@@ -51,17 +47,18 @@ def test_values_stay_in_their_ranges_and_conditions_hold():
             "fixed": 5,
         },
     )
-    drawn = [coverage.proposal(study, index) for index in range(16)]
+    drawn = coverage.proposals(study)
+    assert len(drawn) == 16
     assert all(("depth" in values) == (values["kind"] == "deep") for values in drawn)
     assert {values["depth"] for values in drawn if "depth" in values} <= set(range(2, 10))
     assert all(1e-3 <= values["rate"] <= 1e-1 and "fixed" not in values for values in drawn)
 
 
-def test_a_small_discrete_space_is_gone_through_before_it_repeats():
+def test_a_small_discrete_space_is_gone_through_once():
     study = small_study(trials=48, parameters={"kind": ["a", "b"], "count": {"low": 1, "high": 3}})
-    drawn = [tuple(coverage.proposal(study, index).items()) for index in range(6)]
-    assert len(set(drawn)) == 6
+    drawn = [tuple(one.items()) for one in coverage.proposals(study)]
+    assert len(drawn) == len(set(drawn)) == 6
 
 
 def test_nothing_searched_is_nothing_proposed():
-    assert coverage.proposal(small_study(parameters={"fixed": 1}), 3) == {}
+    assert coverage.proposals(small_study(parameters={"fixed": 1})) == [{}]

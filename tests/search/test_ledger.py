@@ -62,7 +62,7 @@ def good(ask: Ask) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:optuna")  # of the Gaussian process's optimiser
-@pytest.mark.parametrize("sampler", ["tpe", "nsgaii", "gp", "random", "qmc"])
+@pytest.mark.parametrize("sampler", ["forest", "tpe", "nsgaii", "gp", "random", "qmc"])
 @pytest.mark.parametrize("parameters", [None, CONDITIONAL])
 def test_samplers_get_along_with_failures_constraints_and_conditions(desk, sampler: str, parameters: Any):
     changes = {"parameters": parameters} if parameters else {}
@@ -152,7 +152,7 @@ def test_a_trial_that_was_half_asked_is_asked_anew(desk):
 
 def test_a_spread_out_proposal_survives_its_half_asked_trial(desk):
     one = desk(trials=2)
-    first = coverage.proposal(one.study, 0)
+    first = coverage.proposals(one.study)[0]
     one.optuna.enqueue_trial(first)
     one.optuna.ask()  # and its driver dies before any setting is drawn
     ledger = one.driver()

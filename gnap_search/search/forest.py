@@ -1,0 +1,142 @@
+"""Forest: proposes the training that promises most for the front, measured against what it will cost.
+
+A forest of extremely randomised trees (Geurts, Ernst and Wehenkel, Machine Learning 2006) learns from the
+finished trainings how large and how accurate a network becomes with given settings; as in SMAC (Hutter, Hoos
+and Leyton-Brown, LION 2011), what its trees disagree in is what it does not know. The promise of settings is
+the hypervolume that they are expected to add to the front, the mean over the trees (Emmerich, 2005); what
+running trainings will probably come to counts as reached. It is divided by the expected cost (Snoek,
+Larochelle and Adams, arXiv 1206.2944, section 3.2). That all of this works together as it does here is ours.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gnap_search.front import LARGEST, LEAST_ERROR, SMALLEST, Front
+from gnap_search.results import Point
+from gnap_search.search.encoding import Encoding
+from gnap_search.search.expense import Expense
+from gnap_search.settings import Value
+from gnap_search.space import Parameters
+
+TREES = 40
+ANYWHERE, NEARBY = 250, 250  # candidates: in the whole space, and around settings that the front came from
+STEP = 0.15  # of those nearby, the standard deviation as a share of a range
+LEARNT = 1000  # trainings at most, the newest: beyond, a proposal takes seconds and is hardly better
+NOTHING = 1e-9  # of the box: so little is added when nothing is
+
+Settings = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """A training that came to its end, and where."""
+
+    trial: int
+    settings: Settings
+    point: Point
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What a study has learnt by now. `costs` are of trainings that have begun, whole ones as estimated."""
+
+    finished: Sequence[Finished]
+    running: Sequence[Settings]
+    costs: Sequence[tuple[Settings, float]]
+    front: Front
+
+
+def proposal(parameters: Parameters, known: Known, random: np.random.Generator) -> dict[str, Value]:
+    """The settings of the next training; at least one must have finished."""
+    encoding = Encoding(parameters)
+    candidates = _candidates(encoding, known, random)
+    model = _Model(encoding, known.finished[-LEARNT:], int(random.integers(2**31)))
+    steps = _Steps(known.front, model.expected(known.running))
+    promise = np.log10(steps.gains(model.outcomes(candidates)).mean(0) + NOTHING)
+    expense = Expense(parameters, known.costs)
+    return candidates[int(np.argmax(promise - [expense(settings) for settings in candidates]))]
+
+
+def _candidates(encoding: Encoding, known: Known, random: np.random.Generator) -> list[dict[str, Value]]:
+    shares = random.random((ANYWHERE, len(encoding.searched)))
+    owners = {point.trial for point in known.front.points}
+    good = [encoding.shares(one.settings) for one in known.finished if one.trial in owners]
+    if good:
+        chosen = np.array(good)[random.integers(0, len(good), NEARBY)]
+        moved = chosen + random.normal(0, STEP, chosen.shape)
+        shares = np.concatenate([shares, np.clip(moved, 0, 1)])
+    return [encoding.settings(row) for row in shares.tolist()]
+
+
+class _Model:
+    """Settings -> log10 parameters, log10 MACs and log10 error of what they end as, one answer a tree."""
+
+    def __init__(self, encoding: Encoding, finished: Sequence[Finished], seed: int) -> None:
+        from sklearn.ensemble import ExtraTreesRegressor
+
+        self._encoding = encoding
+        outcomes = [_outcome(one.point) for one in finished]
+        self._forest = ExtraTreesRegressor(TREES, bootstrap=True, random_state=seed)
+        self._forest.fit(self._inputs([one.settings for one in finished]), outcomes)
+
+    def outcomes(self, settings: Sequence[Settings]) -> np.ndarray:
+        """Trees x settings x outcomes."""
+        inputs = self._inputs(settings)
+        # The trees themselves: the forest's wrapping takes several times as long as they do.
+        return np.stack([tree.tree_.predict(inputs)[..., 0] for tree in self._forest.estimators_])
+
+    def expected(self, settings: Sequence[Settings]) -> np.ndarray:
+        """Settings x outcomes, the means over the trees."""
+        return self.outcomes(settings).mean(0) if settings else np.empty((0, 3))
+
+    def _inputs(self, settings: Sequence[Settings]) -> np.ndarray:
+        return np.array([self._encoding.features(one) for one in settings], dtype=np.float32)
+
+
+class _Steps:
+    """The front as steps of log10 parameters and error, with what running trainings will probably add."""
+
+    def __init__(self, front: Front, expected: np.ndarray) -> None:
+        self._budget = front.budget
+        steps = [(math.log10(max(one.parameters, 1)), 1 - one.validation_accuracy) for one in front.points]
+        admitted = expected[self._admitted(expected)]
+        steps += [(size, 10**error) for size, _, error in admitted.tolist()]
+        sizes, errors = [SMALLEST], [1.0]
+        for size, error in sorted(steps):
+            if error < errors[-1]:
+                sizes.append(max(size, SMALLEST))
+                errors.append(error)
+        self._edges, self._errors = np.array([*sizes, LARGEST]), np.array(errors)
+
+    def gains(self, outcomes: np.ndarray) -> np.ndarray:
+        """The hypervolume that each outcome would add: ... x 3 -> ..., in decades times accuracy."""
+        size, error = outcomes[..., :1], 10 ** outcomes[..., 2:]
+        width = np.clip(self._edges[1:] - np.maximum(self._edges[:-1], size), 0, None)
+        gained = (width * np.clip(self._errors - error, 0, None)).sum(-1)
+        return np.where(self._admitted(outcomes), gained, 0.0)
+
+    def _admitted(self, outcomes: np.ndarray) -> np.ndarray:
+        """Which outcomes keep the limits that the front has."""
+        size, macs, error = np.moveaxis(outcomes, -1, 0)
+        kept = np.ones(size.shape, bool)
+        if self._budget.max_parameters is not None:
+            kept &= size <= math.log10(self._budget.max_parameters)
+        if self._budget.max_macs is not None:
+            kept &= macs <= math.log10(self._budget.max_macs)
+        if self._budget.min_accuracy is not None:
+            kept &= 1 - 10**error >= self._budget.min_accuracy
+        return kept
+
+
+def _outcome(point: Point) -> tuple[float, float, float]:
+    return (
+        math.log10(max(point.parameters, 1)),
+        math.log10(max(point.macs, 1)),
+        math.log10(max(1 - point.validation_accuracy, LEAST_ERROR)),
+    )
