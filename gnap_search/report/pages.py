@@ -13,7 +13,7 @@ from rich.text import Text
 
 from gnap_search import spec
 from gnap_search.entries import Entry, Page
-from gnap_search.report import canvas, wording
+from gnap_search.report import canvas, confirmed, wording
 from gnap_search.results import Point
 from gnap_search.space import Parameters
 from gnap_search.status import Status
@@ -127,13 +127,18 @@ def training(point: Point, test_accuracy: float, model: Path) -> RenderableType:
 
 
 def exported(files: Sequence[Exported]) -> RenderableType:
-    """The files of an export: how they did and how large they are."""
-    return _files({str(file.path): file for file in files})
+    """The files of an export: how they did, how large they are, and whether fresh seeds confirm the point."""
+    table = _files({str(file.path): file for file in files})
+    return Group(table, Text(), Text(confirmed.in_short(files[0].notes)))
 
 
 def published(files: Sequence[Exported]) -> RenderableType:
     """The networks of a published front, and where they lie."""
-    place = f"written to {files[0].path.parent}; all about them stands in front.json"
+    count = sum(file.notes["confirmed"] is not None for file in files)
+    place = (
+        f"written to {files[0].path.parent}; all about them stands in front.json; "
+        f"{count} of {wording.plural(len(files), 'point')} confirmed with fresh seeds"
+    )
     return Group(_files({file.path.name: file for file in files}), Text(), Text(place))
 
 
@@ -160,8 +165,9 @@ def next_steps(name: str, failed: int, lost: int, *, interrupted: bool) -> Rende
     if failed:
         for_good = f", {lost} of them twice" if lost else ", and succeeded when they were tried again"
         lines.append(f"{wording.plural(failed, 'trial')} failed{for_good}; see: gnap-search show {name}")
+    lines.append(f"see what its figures are with fresh seeds: gnap-search confirm {name}")
     lines.append(f"draw it: gnap-search front {name} --plot front.png")
-    lines.append(f"take a model: gnap-search export {name} --knee --format onnx")
+    lines.append(f"take a model: gnap-search export {name} --format onnx")
     return Text("\n".join(["", *lines]))
 
 
