@@ -54,6 +54,7 @@ REFUSED = [
     (["front", "nothing"], "There is no study 'nothing'"),
     (["front", "nothing", "--configurations", "new.toml"], "There is no study 'nothing'"),
     (["export", "nothing"], "There is no study 'nothing'"),
+    (["confirm", "nothing"], "There is no study 'nothing'"),
     (["publish", "nothing", "-o", "new"], "There is no study 'nothing'"),
     (["evaluate", "nothing.onnx"], "There is no model file nothing.onnx."),
     (["evaluate", "file.toml"], "no model format has"),
