@@ -17,7 +17,6 @@ from gnap_search.front import Front
 from gnap_search.report.quiet import Quiet
 from gnap_search.results import Point
 from gnap_search.runs import Run
-from gnap_search.search.halving import ParetoHalving
 from gnap_search.search.ledger import Ask, Ledger
 from gnap_search.search.standing import Standing
 from gnap_search.search.storage import DIRECTIONS
@@ -27,26 +26,21 @@ from gnap_search.space import draw
 class Ours:
     """The ledger and the standing of a real study, in memory and in a scratch folder."""
 
-    def __init__(self, study: spec.Study, place: Path, halving: ParetoHalving | None = None) -> None:
-        self._halving, self._stopped = halving, 0
+    def __init__(self, study: spec.Study, place: Path) -> None:
         memory = optuna.storages.InMemoryStorage()
         trials = optuna.create_study(directions=DIRECTIONS, storage=memory)
         self._ledger = Ledger(trials, memory, study)
         run = Run(replay.folder(study, place / secrets.token_hex(8)))
-        self._epochs, self._standing = study.epochs, Standing(run, Quiet())
+        self._standing = self._ledger.standing = Standing(run, Quiet())
 
     def ask(self) -> Ask | None:
-        return self._ledger.ask(self._standing)
+        return self._ledger.ask()
 
     def goes_on(self, point: Point) -> bool:
-        self._standing.report(point.trial, [point], None)
-        return self._halving is None or self._halving.goes_on(point, self._standing.front)
+        return self._standing.report(point.trial, [point], None)
 
     def ended(self, point: Point) -> None:
-        if point.epoch < self._epochs:
-            self._ledger.stop(point.trial, point)
-        else:
-            self._ledger.complete(point.trial, point)
+        self._ledger.complete(point.trial, point)
 
     def front(self) -> Sequence[Point]:
         return self._standing.front.points

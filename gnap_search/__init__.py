@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gnap_search.verbs import (
         check,
         compare,
+        confirm,
         copy,
         evaluate,
         export,
@@ -38,6 +39,7 @@ __all__ = [
     "__version__",
     "check",
     "compare",
+    "confirm",
     "copy",
     "evaluate",
     "export",

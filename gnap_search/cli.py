@@ -10,7 +10,16 @@ import typer
 from typer.core import TyperGroup
 
 from gnap_search.errors import TrialError, UserError
-from gnap_search.flags import Evaluating, Exporting, Limited, Placed, PlacedStudy, Publishing, Training
+from gnap_search.flags import (
+    Confirming,
+    Evaluating,
+    Exporting,
+    Limited,
+    Placed,
+    PlacedStudy,
+    Publishing,
+    Training,
+)
 from gnap_search.options import flagged, loose_settings
 
 if TYPE_CHECKING:
@@ -153,7 +162,7 @@ def front(
 ) -> None:
     """The front as a table, its knee and its best points marked; or as files."""
     from gnap_search import verbs
-    from gnap_search.report import record, table
+    from gnap_search.report import confirmed, record, table
 
     study, budget = verbs.study(name, runs=runs), verbs.budget(cast(Limited, limits))
     if json:
@@ -172,6 +181,27 @@ def front(
         record.write(repetition.with_fresh_seeds(study, points, seeds, file), configurations)
     if record.STANDARD_OUTPUT not in (json, csv, configurations):
         _print(table.front_table(study, budget))
+        if confirmed.points(study):
+            _print(confirmed.table(study))
+
+
+@app.command(rich_help_panel="Results")
+@flagged(Confirming)
+def confirm(name: Name, runs: Runs = RUNS, **wanted: Any) -> None:
+    """Train the front's configurations with fresh seeds: means and spreads beside the searched figures."""
+    from gnap_search import verbs
+    from gnap_search.report import confirmed
+    from gnap_search.report.watch import watch
+
+    with watch(f"gnap-search confirm {name}") as listener:
+        outcome = verbs.confirm(name, runs=runs, listener=listener, **wanted)
+    if confirmed.points(outcome.run):
+        _print(confirmed.table(outcome.run))
+    export = f"take a model: gnap-search export {_found_by(name, runs)} --format onnx"
+    step = "interrupted; go on with the same command" if outcome.interrupted else export
+    _print(confirmed.conclusion(outcome.run, outcome.failures, step))
+    if outcome.interrupted:
+        raise typer.Exit(INTERRUPTED)
 
 
 @app.command(rich_help_panel="Results")
@@ -202,7 +232,7 @@ def compare(
 @app.command(rich_help_panel="Models")
 @flagged(Exporting)
 def export(name: Name, runs: Runs = RUNS, **wanted: Any) -> None:
-    """Write a front point's network to files, each read back and scored again; without a choice, the knee."""
+    """Write a front point's network to files, read back and scored again; by default the confirmed knee."""
     from gnap_search import verbs
     from gnap_search.report import pages
 
@@ -264,10 +294,15 @@ def _conclude(outcome: Outcome, runs: Path) -> None:
 
     if outcome.front.points:
         _print(table.front_table(outcome.run))
-    name = outcome.run.name + ("" if runs == RUNS else f" --runs {runs}")
+    name = _found_by(outcome.run.name, runs)
     _print(pages.next_steps(name, outcome.failed, outcome.lost, interrupted=outcome.interrupted))
     if outcome.interrupted:
         raise typer.Exit(INTERRUPTED)
+
+
+def _found_by(name: str, runs: Path) -> str:
+    """A study's name with the flag that finds it again."""
+    return name if runs == RUNS else f"{name} --runs {runs}"
 
 
 def _print(*parts: RenderableType) -> None:

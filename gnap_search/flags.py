@@ -118,31 +118,47 @@ class Asked(Limited, total=False):
     trials: Annotated[int, Flag("How many trainings.")]
     epochs: Annotated[int, Flag("How many epochs each training takes.")]
     seed: Annotated[int, Flag("The seed of splits, networks and sampler.")]
-    sampler: Annotated[str, Flag("Who proposes settings: tpe, nsgaii, gp, random or qmc.")]
+    sampler: Annotated[str, Flag("Who proposes settings: forest, tpe, nsgaii, gp, random or qmc.")]
+    scheduler: Annotated[str, Flag("Who ends unpromising trials early: pareto-halving, or none.")]
     image_size: ImageSizeFlag
     training_images: TrainingImagesFlag
     augmentation: AugmentationFlag
 
 
-class Placed(Located, total=False):
-    """Where and how a study runs: none of it changes a result."""
+class Hosted(Located, total=False):
+    """On which machines trainings run: none of it changes a result."""
 
-    storage: Annotated[str, Flag("Optuna's storage as a URL, instead of study.db in the run folder.")]
     address: Annotated[str, Flag("A Ray cluster to run on; auto finds the one of this machine.")]
     cpus_per_trial: Annotated[float, Flag("Processors a trial: a whole number or a share 1/n.")]
     gpus_per_trial: Annotated[float, Flag("GPUs a trial: a whole number or a share 1/n.")]
     verbose: Annotated[bool, Flag("Let Ray and Optuna speak.", "--verbose")]
 
 
+class Placed(Hosted, total=False):
+    """Where and how a study runs: none of it changes a result."""
+
+    storage: Annotated[str, Flag("Optuna's storage as a URL, instead of study.db in the run folder.")]
+
+
 class PlacedStudy(Asked, Placed, total=False):
     """All that `pareto` takes."""
+
+
+PointFlag = Annotated[str, Flag("The point of this id.")]
+
+
+class Confirming(Limited, Hosted, total=False):
+    """Which points of a front are confirmed, all of them by default, how often, and on which machines."""
+
+    seeds: Annotated[int, Flag("With how many fresh seeds each is trained again; by default 3.")]
+    point: PointFlag
 
 
 class Exporting(Limited, Located, total=False):
     """Which point of a front is exported, how, and where to."""
 
-    knee: Annotated[bool, Flag("The front's knee, which is also the default.", "--knee")]
-    point: Annotated[str, Flag("The point of this id.")]
+    knee: Annotated[bool, Flag("The knee of the whole front.", "--knee")]
+    point: PointFlag
     formats: Annotated[
         Sequence[str], Flag("File formats, separated by commas.", "--format", read=_comma_list)
     ]

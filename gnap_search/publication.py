@@ -57,7 +57,7 @@ def publish(run: Run, load: Callable[[], Data], budget: Budget, directory: Path)
     refuse_if_driven(run.folder)
     _refuse_other_content(directory)
     data = load()
-    _refuse_other_data(run, data)
+    run.refuse_other_data(data.digest)
     with _replacing(directory) as draft:
         exported = [_export(run, point, data, draft) for point in points]
         told = [_point(run, point, file) for point, file in zip(points, exported, strict=True)]
@@ -145,9 +145,10 @@ def _environment(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _point(run: Run, point: Point, file: Exported) -> dict[str, Any]:
-    plan = run.plan(point.trial)
+    plan, confirmed = run.plan(point.trial), run.confirmed.get(point.id)
     return {
         **point.told(run.test_accuracies[point.id]),
+        "confirmed": confirmed.told() if confirmed else None,
         "seed": plan["seed"],
         "config": plan["settings"],
         "model": {
@@ -169,22 +170,8 @@ def _means(configuration: Repeated) -> dict[str, Any]:
         "config": configuration.settings,
         "trials": configuration.of_each("trial"),
         "seeds": configuration.of_each("seed"),
-        **{
-            key: {"mean": configuration.mean(key), "standard_deviation": configuration.deviation(key)}
-            for key in AVERAGED
-        },
+        **{key: configuration.spread(key).told() for key in AVERAGED},
     }
-
-
-def _refuse_other_data(run: Run, data: Data) -> None:
-    """Accuracies on other images would say nothing."""
-    digests = {told.get("data_digest") for told in (run.environment, *run.results)}
-    other = next((digest for digest in digests - {None, data.digest}), None)
-    if other is not None:
-        raise UserError(
-            f"Study {run.name!r} was trained on other data (digest {other[:12]}, here {data.digest[:12]}); "
-            "name the folder of the same data with --data-root."
-        )
 
 
 def _refuse_other_content(directory: Path) -> None:

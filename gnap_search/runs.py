@@ -4,6 +4,8 @@
                    study.db                                    Optuna's storage, unless another was asked for
                    test.json                                   point id -> test accuracy, of front points only
                    results.json                                instead of study.db, after given trainings
+                   confirmation.json                           point id -> its repeats with fresh seeds
+                   confirmation/<trial>/<seed>/                a trial with another seed
                    driver.lock                                 held by the one driver that may write
                    driver.lease                                the pass of its workers
                    trials/<number>/plan.json                   what the trial was asked to do
@@ -17,6 +19,8 @@ Reading a run needs neither torch nor Ray nor Optuna. Paths inside are relative,
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 import os
 import re
@@ -26,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from gnap_search import spec
+from gnap_search.confirmation import Confirmed
 from gnap_search.errors import UserError, nearest
 from gnap_search.front import Front
 from gnap_search.results import History, Point
@@ -85,6 +90,55 @@ class Run:
         write_atomically(self.folder / "test.json", json.dumps(accuracies, indent=1))
 
     @property
+    def confirmed(self) -> dict[str, Confirmed]:
+        """Point id -> its repeats with fresh seeds, for the points that have any."""
+        return {point: Confirmed.read(kept) for point, kept in self._kept("confirmation.json").items()}
+
+    def keep_confirmed(self, confirmed: Mapping[str, Confirmed]) -> None:
+        """Replace the kept repeats."""
+        kept = {point: repeats.kept() for point, repeats in confirmed.items()}
+        write_atomically(self.folder / "confirmation.json", json.dumps(kept, indent=1))
+
+    def repeat_folder(self, trial: int, seed: int) -> Path:
+        """Where a trial keeps its files that is trained again with another seed."""
+        return self.folder / "confirmation" / str(trial) / str(seed)
+
+    def fresh_seeds(self, count: int) -> list[int]:
+        """The first whole numbers that are the seed of no trial with a point."""
+        used = {self.plan(trial)["seed"] for trial in {point.trial for point in self.points()}}
+        return list(itertools.islice((seed for seed in itertools.count() if seed not in used), count))
+
+    def confirmed_knee(self) -> Point:
+        """The knee of the front's confirmed points by their mean accuracies; of all, where none is confirmed.
+
+        Raises:
+            UserError: the front is empty.
+        """
+        front, confirmed = self.front(), self.confirmed
+        believed = [
+            dataclasses.replace(
+                point, validation_accuracy=confirmed[point.id].spread("validation_accuracy").mean
+            )
+            for point in front.points
+            if point.id in confirmed
+        ]
+        return front.find(Front(believed).knee().id) if believed else front.knee()
+
+    def refuse_other_data(self, digest: str) -> None:
+        """See that data are those of the study: accuracies on other images would say nothing.
+
+        Raises:
+            UserError: they are not.
+        """
+        kept = {told.get("data_digest") for told in (self.environment, *self.results)}
+        other = next((one for one in kept - {None, digest}), None)
+        if other is not None:
+            raise UserError(
+                f"Study {self.name!r} was trained on other data (digest {other[:12]}, here {digest[:12]}); "
+                "name the folder of the same data with --data-root."
+            )
+
+    @property
     def environment(self) -> dict[str, Any]:
         """On what a search ran, and the digest of its data; empty after given trainings."""
         return self._kept("environment.json")
@@ -102,15 +156,20 @@ class Run:
 
     def notes(self, point: Point) -> dict[str, Any]:
         """What the model files of a front point say of it besides what its trial wrote into them."""
+        confirmed = self.confirmed.get(point.id)
         return {
             "study": self.name,
             "validation_accuracy": point.validation_accuracy,
             "test_accuracy": self.test_accuracies.get(point.id),
+            "confirmed": confirmed.told() if confirmed else None,
         }
 
     def front_record(self) -> dict[str, Any]:
-        """The front as `gnap-search front --json` writes it; a test accuracy is null until it is scored."""
-        front, scored = self.front(), self.test_accuracies
+        """The front as `gnap-search front --json` writes it.
+
+        A test accuracy is null until it is scored, and what a point was confirmed with until it is.
+        """
+        front, scored, confirmed = self.front(), self.test_accuracies, self.confirmed
         return {
             "study": self.name,
             "dataset": self.study.dataset,
@@ -118,7 +177,11 @@ class Run:
             "method": self.study.method,
             "hypervolume": front.hypervolume(),
             "points": [
-                {**point.told(scored.get(point.id)), "config": self.plan(point.trial)["settings"]}
+                {
+                    **point.told(scored.get(point.id)),
+                    "confirmed": confirmed[point.id].told() if point.id in confirmed else None,
+                    "config": self.plan(point.trial)["settings"],
+                }
                 for point in front.points
             ],
         }

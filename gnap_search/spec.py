@@ -19,6 +19,7 @@ from gnap_search.front import Budget
 from gnap_search.space import Parameter, Parameters
 
 M = TypeVar("M", bound=BaseModel)
+Scheduler = Literal["pareto-halving", "none"]
 Sampler = Literal["forest", "tpe", "nsgaii", "gp", "random", "qmc"]
 
 
@@ -49,7 +50,8 @@ class Study(_Frozen):
     trials: int = Field(20, gt=0)
     epochs: int = Field(30, gt=0)
     seed: int = Field(0, ge=0, lt=2**32)
-    sampler: Sampler = "tpe"
+    sampler: Sampler = "forest"
+    scheduler: Scheduler = "pareto-halving"
     image_size: int | None = Field(None, ge=8, le=512)
     training_images: int | None = Field(None, ge=2)
     augmentation: tuple[str, ...] | None = None
@@ -59,7 +61,8 @@ class Study(_Frozen):
     @classmethod
     def read(cls, path: Path) -> Self:
         """The study that a run folder keeps: complete, so that no search space is filled in."""
-        return _validated(cls, catalog.read_toml(path), str(path))
+        # What was written before there was a scheduler had none.
+        return _validated(cls, {"scheduler": "none", **catalog.read_toml(path)}, str(path))
 
     @property
     def images(self) -> str:
@@ -87,9 +90,9 @@ class Study(_Frozen):
         return self.model_copy(update={"parameters": ranges})
 
     def differences(self, other: Study) -> dict[str, tuple[Any, Any]]:
-        """Setting -> (this study's value, the other's), for what differs; summaries do not count."""
+        """Setting -> (this study's value, the other's), for what differs; words and hints do not count."""
         mine, theirs = _flat(self.model_dump()), _flat(other.model_dump())
-        keys = sorted((mine.keys() | theirs.keys()) - {"summary"})
+        keys = sorted(key for key in mine.keys() | theirs.keys() if not key.endswith(("summary", ".cheap")))
         return {key: (mine.get(key), theirs.get(key)) for key in keys if mine.get(key) != theirs.get(key)}
 
     def to_toml(self) -> str:

@@ -15,7 +15,8 @@ State = Literal["running", "finished", "stopped"]
 class Status:
     """A study at this moment.
 
-    `complete` counts the trials that were trained to their end and `target` those that were asked for;
+    `complete` counts the trials that were trained to their end, `stopped` those that were stopped early
+    because others of their kind were better, and `target` those that were asked for;
     `failures` has the reason of every failed trial, those that were tried again included. A study with trials
     that are not settled is `running` while a driver works on it, and `stopped` otherwise.
     """
@@ -23,5 +24,6 @@ class Status:
     run: Run
     state: State
     complete: int
+    stopped: int
     target: int
     failures: Mapping[int, str]

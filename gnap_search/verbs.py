@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Literal, Unpack, cast, get_args
 from gnap_search import catalog, comparison, entries, request, spec
 from gnap_search import runs as folders
 from gnap_search.comparison import Comparison
+from gnap_search.confirmation import Confirmed
 from gnap_search.contracts import Listener
 from gnap_search.entries import Entry, Page
 from gnap_search.errors import UserError, nearest
 from gnap_search.flags import (
     Asked,
+    Confirming,
     Evaluating,
     Exporting,
     Limited,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from gnap_search.single import Trained
 
 RUNS = Path("runs")
+SEEDS = 3  # of a confirmation
 SplitName = Literal["train", "validation", "test"]
 
 
@@ -59,6 +62,20 @@ class Outcome:
     complete: int
     failed: int
     lost: int
+    interrupted: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Confirmation:
+    """What `confirm` came to: point id -> its repeats, which are None where there are none yet.
+
+    `failures` has a sentence for each training that failed. An `interrupted` confirmation goes on when it is
+    asked for again.
+    """
+
+    run: Run
+    points: Mapping[str, Confirmed | None]
+    failures: tuple[str, ...]
     interrupted: bool
 
 
@@ -156,8 +173,43 @@ def study(name: str, *, runs: Path = RUNS) -> Run:
     return folders.find(Path(runs), name)
 
 
+def confirm(
+    name: str,
+    *,
+    runs: Path = RUNS,
+    listener: Listener | None = None,
+    **wanted: Unpack[Confirming],
+) -> Confirmation:
+    """Train the configurations of front points with fresh seeds: what they are worth without their luck.
+
+    It goes on with what an earlier call began, and trains nothing that it finished. All points that a trial
+    has on the front share its trainings, and so are confirmed together.
+
+    Raises:
+        UserError: the front is empty, no point is meant, or the study is being driven.
+    """
+    from gnap_search.search import confirm as confirming
+
+    run = study(name, runs=runs)
+    seeds = wanted.get("seeds", SEEDS)
+    if seeds < 1:
+        raise UserError(f"--seeds {seeds} should be above 0.")
+    points = _meant(run.front(), wanted)
+    placed = {key: value for key, value in wanted.items() if key in spec.Launch.model_fields}
+    launch = spec.launch({**run.launch.model_dump(), **placed})
+    summary = confirming.run(run, points, seeds, launch, listener or Quiet(), _load)
+    return Confirmation(
+        run,
+        {point.id: run.confirmed.get(point.id) for point in points},
+        summary.failures,
+        summary.interrupted,
+    )
+
+
 def export(name: str, *, runs: Path = RUNS, **wanted: Unpack[Exporting]) -> list[Exported]:
-    """Write a front point's network to files, each read back and compared; without a choice, the knee.
+    """Write a front point's network to files, each read back and compared.
+
+    Without a choice it is the knee of the points that were confirmed, or else the knee of the front.
 
     Raises:
         UserError: the front is empty, no point fits, or a file does not give the network's answers.
@@ -166,7 +218,7 @@ def export(name: str, *, runs: Path = RUNS, **wanted: Unpack[Exporting]) -> list
     from gnap_search.structure import model
 
     run = study(name, runs=runs)
-    point = pick(run.front(), wanted)
+    point = pick(run, wanted)
     classifier, notes = model.load(run.model(point))
     data = _load(run.study, _located(run, wanted))
     directory = wanted.get("directory", run.folder / "exports" / point.id)
@@ -190,19 +242,21 @@ def publish(name: str, *, runs: Path = RUNS, **wanted: Unpack[Publishing]) -> li
     )
 
 
-def pick(front: Front, wanted: Exporting) -> Point:
-    """The point that is meant: by its id, under limits, or the knee.
+def pick(run: Run, wanted: Exporting) -> Point:
+    """The point of a study's front that is meant: by its id, under limits, or a knee.
 
     Raises:
         UserError: two ways to choose are mixed, or no point fits.
     """
-    limits = budget(wanted)
+    front, limits = run.front(), budget(wanted)
     ways = ["point" in wanted, wanted.get("knee", False), limits != Budget()]
     if sum(ways) > 1:
         raise UserError("Choose a point by --point, by --knee or by limits, and not by two of them.")
     if "point" in wanted:
         return front.find(wanted["point"])
-    return front.within(limits) if limits != Budget() else front.knee()
+    if limits != Budget():
+        return front.within(limits)
+    return front.knee() if wanted.get("knee", False) else run.confirmed_knee()
 
 
 def budget(limits: Limited) -> Budget:
@@ -297,6 +351,16 @@ def check(file: Path) -> spec.Study | spec.SpaceFile:
         UserError: something in it is wrong; the file and the key are named.
     """
     return request.read(Path(file))
+
+
+def _meant(front: Front, wanted: Confirming) -> list[Point]:
+    """The points that are to be confirmed."""
+    limits = budget(wanted)
+    if "point" not in wanted:
+        return front.all_within(limits)
+    if limits != Budget():
+        raise UserError("Choose points by --point or by limits, and not by both.")
+    return [front.find(wanted["point"])]
 
 
 def _search(

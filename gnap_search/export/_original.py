@@ -27,7 +27,8 @@ class Exported:
     """One file that was written, read back by its own runtime and compared with the live network.
 
     `difference` is the greatest absolute difference between its logits and the network's over the test split,
-    on which `test_accuracy`, from 0 to 1, is its own score. `cost` is counted in the file.
+    on which `test_accuracy`, from 0 to 1, is its own score. `cost` is counted in the file, and `notes` are
+    what was written into it.
     """
 
     format: str
@@ -36,6 +37,7 @@ class Exported:
     test_accuracy: float
     cost: Cost
     size: Size
+    notes: Mapping[str, Any]
 
 
 class Original:
@@ -63,7 +65,7 @@ class Original:
         difference = float(np.abs(outputs - self._logits).max())
         self._refuse_other_answers(outputs, difference, path, format)
         score = _scoring.accuracy(outputs, self._data.test)
-        return Exported(format, path, difference, score, loaded.cost, Size.of(path))
+        return Exported(format, path, difference, score, loaded.cost, Size.of(path), notes)
 
     def _refuse_other_answers(self, outputs: np.ndarray, difference: float, path: Path, format: str) -> None:
         allowed = TOLERANCE * max(1.0, float(np.abs(self._logits).max()))

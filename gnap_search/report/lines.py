@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from gnap_search.front import Front
 from gnap_search.report import wording
-from gnap_search.report.tally import Tally
+from gnap_search.report.tally import Running, Tally
 from gnap_search.results import Point
 
 PAUSE = 5.0  # seconds at least between two lines about epochs
@@ -45,7 +45,7 @@ class Lines:
             self._say(f"trial {trial} failed: {failure}; {self._all()}")
             return
         last = f": {_size(running.point)}" if running and running.point else ""
-        self._say(f"trial {trial} finished{last}; {self._all()}")
+        self._say(f"trial {trial} {_end(running)}{last}; {self._all()}")
 
     def message(self, text: str) -> None:
         self._say(text)
@@ -61,6 +61,13 @@ class Lines:
         self._stream.write(text + "\n")
         self._stream.flush()
         self._spoke = self._clock()
+
+
+def _end(running: Running | None) -> str:
+    """How a trial has ended that did not fail."""
+    if running is None or not 0 < running.epoch < running.epochs:
+        return "finished"
+    return f"stopped early, after {running.epoch} of {running.epochs} epochs"
 
 
 def _size(point: Point) -> str:

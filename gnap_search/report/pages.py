@@ -13,7 +13,7 @@ from rich.text import Text
 
 from gnap_search import spec
 from gnap_search.entries import Entry, Page
-from gnap_search.report import canvas, wording
+from gnap_search.report import canvas, confirmed, wording
 from gnap_search.results import Point
 from gnap_search.space import Parameters
 from gnap_search.status import Status
@@ -66,7 +66,7 @@ def studies(found: Sequence[Status], runs: Path) -> RenderableType:
         table.add_row(
             status.run.name,
             status.state,
-            f"{status.complete}/{status.target}",
+            f"{status.complete + status.stopped}/{status.target}",
             str(len(status.failures)),
             f"{front.hypervolume():.4f}",
             str(len(front.points)),
@@ -83,10 +83,12 @@ def status(found: Status) -> RenderableType:
     table.add_row(
         "asks", f"{study.method} with {study.network} on {study.images}, sampled by {study.sampler}"
     )
+    if study.scheduler != "none":
+        table.add_row("", f"{study.scheduler} stops what others outdo")
     table.add_row("", f"{wording.plural(study.trials, 'trial')} of {wording.plural(study.epochs, 'epoch')}")
     for name, words in _searched(study.parameters).items():
         table.add_row("", f"{name} {words}")
-    table.add_row("trials", f"{found.complete} of {found.target} complete, {len(found.failures)} failed")
+    table.add_row("trials", _trials(found))
     for trial, reason in found.failures.items():
         table.add_row("", Text(f"trial {trial}: {reason}", style="red"))
     table.add_row("hypervolume", f"{front.hypervolume():.4f}")
@@ -97,6 +99,12 @@ def status(found: Status) -> RenderableType:
         place = found.run.folder.parent
         table.add_row("go on with", f"gnap-search resume {found.run.name} --runs {place}")
     return Group(table, Text(), Text(canvas.draw(front.points), no_wrap=True))
+
+
+def _trials(found: Status) -> str:
+    """How a study's trials have ended."""
+    stopped = f"{found.stopped} stopped early, " if found.stopped else ""
+    return f"{found.complete} of {found.target} complete, {stopped}{len(found.failures)} failed"
 
 
 def checked(file: spec.Study | spec.SpaceFile, path: Path) -> RenderableType:
@@ -127,13 +135,18 @@ def training(point: Point, test_accuracy: float, model: Path) -> RenderableType:
 
 
 def exported(files: Sequence[Exported]) -> RenderableType:
-    """The files of an export: how they did and how large they are."""
-    return _files({str(file.path): file for file in files})
+    """The files of an export: how they did, how large they are, and whether fresh seeds confirm the point."""
+    table = _files({str(file.path): file for file in files})
+    return Group(table, Text(), Text(confirmed.in_short(files[0].notes)))
 
 
 def published(files: Sequence[Exported]) -> RenderableType:
     """The networks of a published front, and where they lie."""
-    place = f"written to {files[0].path.parent}; all about them stands in front.json"
+    count = sum(file.notes["confirmed"] is not None for file in files)
+    place = (
+        f"written to {files[0].path.parent}; all about them stands in front.json; "
+        f"{count} of {wording.plural(len(files), 'point')} confirmed with fresh seeds"
+    )
     return Group(_files({file.path.name: file for file in files}), Text(), Text(place))
 
 
@@ -160,8 +173,9 @@ def next_steps(name: str, failed: int, lost: int, *, interrupted: bool) -> Rende
     if failed:
         for_good = f", {lost} of them twice" if lost else ", and succeeded when they were tried again"
         lines.append(f"{wording.plural(failed, 'trial')} failed{for_good}; see: gnap-search show {name}")
+    lines.append(f"see what its figures are with fresh seeds: gnap-search confirm {name}")
     lines.append(f"draw it: gnap-search front {name} --plot front.png")
-    lines.append(f"take a model: gnap-search export {name} --knee --format onnx")
+    lines.append(f"take a model: gnap-search export {name} --format onnx")
     return Text("\n".join(["", *lines]))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gnap_search.comparison import Comparison
+from gnap_search.confirmation import AVERAGED
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
 
@@ -38,15 +39,32 @@ def as_csv(run: Run) -> str:
 
 
 def points_as_csv(points: Sequence[Mapping[str, Any]]) -> str:
-    """A line a point, from the smallest to the largest; a column for every setting that any of them has."""
+    """A line a point, from the smallest to the largest; a column for every setting that any of them has.
+
+    What points were confirmed with has its columns where any of them was.
+    """
     settings = sorted({name for point in points for name in point["config"]})
+    confirmed = list(dict.fromkeys(name for point in points for name in _confirmed(point)))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*COLUMNS, *settings])
+    writer.writerow([*COLUMNS, *confirmed, *settings])
     for point in points:
-        values = [point[column] for column in COLUMNS]
+        told = _confirmed(point)
+        values = [*(point[column] for column in COLUMNS), *(told.get(name, "") for name in confirmed)]
         writer.writerow([*values, *(point["config"].get(name, "") for name in settings)])
     return text.getvalue()
+
+
+def _confirmed(point: Mapping[str, Any]) -> dict[str, Any]:
+    """Column -> what a point was confirmed with: the number of seeds, means and standard deviations."""
+    told = point["confirmed"]
+    if told is None:
+        return {}
+    columns: dict[str, Any] = {"confirmed_seeds": len(told["seeds"])}
+    for key in AVERAGED:
+        columns[f"confirmed_{key}"] = told[key]["mean"]
+        columns[f"confirmed_{key}_deviation"] = told[key]["standard_deviation"]
+    return columns
 
 
 def comparison_as_json(comparison: Comparison) -> str:

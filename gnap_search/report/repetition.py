@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import shlex
 from collections.abc import Iterable, Sequence
 
@@ -24,8 +23,7 @@ def with_fresh_seeds(run: Run, points: Sequence[Point], seeds: int, file: str) -
 
     A study prefers settings that were lucky with their seed, so only fresh seeds tell what they are worth.
     """
-    used = {plan.seed for plan in _plans(run, _trials(run.points()))}
-    fresh = list(itertools.islice((seed for seed in itertools.count() if seed not in used), seeds))
+    fresh = run.fresh_seeds(seeds)
     distinct: list[Plan] = []
     for plan in _plans(run, _trials(points)):
         if all(plan.settings != other.settings for other in distinct):

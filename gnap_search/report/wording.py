@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gnap_search.confirmation import Spread
+
 PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -24,6 +26,18 @@ def rounded(number: float) -> str:
 def accuracy(share: float | None) -> str:
     """An accuracy in per cent; a dash where there is none."""
     return "-" if share is None else f"{share:.2%}".replace("%", " %")
+
+
+def percentages(accuracies: Spread) -> str:
+    """Accuracies over several seeds in per cent: `97.12 ± 0.30`, or without a deviation `97.12`."""
+    deviation = "" if accuracies.deviation is None else f" ± {100 * accuracies.deviation:.2f}"
+    return f"{100 * accuracies.mean:.2f}{deviation}"
+
+
+def counts(numbers: Spread) -> str:
+    """Whole numbers over several seeds: `1,234 ± 56`, or without a deviation `1,234`."""
+    deviation = "" if numbers.deviation is None else f" ± {numbers.deviation:,.0f}"
+    return f"{numbers.mean:,.0f}{deviation}"
 
 
 def duration(seconds: float) -> str:

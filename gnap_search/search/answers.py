@@ -29,6 +29,7 @@ def status(run: Run) -> Status:
         run=run,
         state="finished" if settled else _unfinished(run),
         complete=sum(trial.state == TrialState.COMPLETE for trial in trials),
+        stopped=sum(trial.state == TrialState.PRUNED for trial in trials),
         target=run.study.trials,
         failures={
             trial.number: str(trial.user_attrs[REASON]) for trial in trials if REASON in trial.user_attrs

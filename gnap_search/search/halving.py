@@ -24,6 +24,7 @@ from gnap_search.results import Point
 REDUCTION = 2.0  # a rung costs so many times what the one before costs
 KEPT = 0.65  # the share of the trials at a rung that goes on
 UNJUDGED = 0.5  # of a trial's epochs, the first ones
+FEW = 4  # trials at a rung, below which nobody is judged
 SETTLING = 1  # epochs after a growth
 BAND = 0.1  # decades of parameters around a trial's own in which a front point of its protects it
 
@@ -44,7 +45,7 @@ class ParetoHalving:
         """`epochs` is the length of every trial."""
         self._epochs = epochs
         self._careers: defaultdict[int, _Career] = defaultdict(_Career)
-        self._rungs: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
+        self._rungs: defaultdict[int, dict[int, tuple[float, float]]] = defaultdict(dict)
 
     def goes_on(self, point: Point, front: Front) -> bool:
         """Take in a trial's newest point, and say whether the trial is worth its next epochs.
@@ -61,8 +62,15 @@ class ParetoHalving:
         career.rung = rung
         others = self._rungs[rung]
         place = math.log10(max(point.parameters, 1)), 1 - point.validation_accuracy
-        others.append(place)
-        return _holds(point, front) or rank(others) < max(1, math.ceil(KEPT * len(others)))
+        others.pop(point.trial, None)  # the newcomer comes last
+        others[point.trial] = place
+        if len(others) < FEW or _holds(point, front):
+            return True
+        return rank([*others.values()]) < math.ceil(KEPT * len(others))
+
+    def forget(self, trial: int) -> None:
+        """A trial starts again from its beginning."""
+        self._careers.pop(trial, None)
 
     def _is_time(self, point: Point, career: _Career, rung: int) -> bool:
         if point.epoch >= self._epochs or point.epoch < UNJUDGED * self._epochs:

@@ -58,7 +58,7 @@ def run(
     start = time.monotonic()
     trial = resources.per_trial(launch)
     machine = resources.of_this_machine(with_gpus=trial.gpus > 0)
-    _refuse_place(launch, folder, machine, trial)
+    refuse_place(launch, folder, machine, trial)
     wanted = machine.for_trials(study.trials, trial)
     with cluster.starting(launch, wanted, folder, ahead=_nothing_there(folder, launch)) as ray:
         from gnap_search.search import study as studies
@@ -84,7 +84,7 @@ def _nothing_there(folder: Path, launch: spec.Launch) -> bool:
     return launch.address is None and launch.storage is None and not (folder / "study.toml").exists()
 
 
-def _refuse_place(launch: spec.Launch, folder: Path, machine: Resources, trial: Resources) -> None:
+def refuse_place(launch: spec.Launch, folder: Path, machine: Resources, trial: Resources) -> None:
     """See that a trial fits into this machine, or into a cluster that answers.
 
     Raises:
@@ -111,6 +111,6 @@ def _refuse_settings(study: spec.Study) -> None:
 def _summary(ledger: Ledger, front: Front, seconds: float, *, interrupted: bool) -> Summary:
     failures = ledger.failures
     complete = ledger.completed
-    if failures and not complete and not interrupted:
+    if failures and not complete and not ledger.stopped and not interrupted:
         raise UserError(f"All {len(failures)} trials failed; the last one: {failures[max(failures)]}.")
     return Summary(complete, len(failures), len(ledger.lost()), front, seconds, interrupted)

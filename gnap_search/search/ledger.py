@@ -1,7 +1,8 @@
 """Ledger: every trial that was asked of Optuna, and how it ended. The truth about a study's trials.
 
 Optuna's states are used as follows. RUNNING: asked, and to be answered, by this driver or by the next one.
-COMPLETE: trained to its last epoch; the values are those of its last point. FAIL: it has a user attribute,
+COMPLETE: trained to its last epoch; the values are those of its last point. PRUNED: stopped early, after the
+epoch of the user attribute `stopped_after`; it has no values. FAIL: it has a user attribute,
 `reason` where training failed, or `discarded` where it was never trained (asked twice the same, or its driver
 died while asking). A failed trial is asked once more, as a new trial with the attribute `retry_of`.
 """
@@ -43,7 +44,13 @@ class Ask:
 
 
 class Ledger:
-    """The trials of one study in Optuna. One process writes it, the driver."""
+    """The trials of one study in Optuna. One process writes it, the driver.
+
+    Attributes:
+        standing: what the trials have come to; None as long as nothing is known of that.
+    """
+
+    standing: Standing | None = None
 
     def __init__(self, trials: optuna.Study, storage: BaseStorage, study: spec.Study) -> None:
         self._twin, self._study = Twin(trials, storage), study
@@ -68,17 +75,16 @@ class Ledger:
         self._queue_retries()
         return adopted
 
-    def ask(self, standing: Standing | None = None) -> Ask | None:
+    def ask(self) -> Ask | None:
         """A new trial: a retry, one of the study's first spread-out proposals, or one of its sampler's.
 
-        `standing` is what the trials have come to, where anything is known of it. None when as many as the
-        study wants have been asked.
+        None when as many as the study wants have been asked.
         """
         for left in reversed(range(DRAWS)):
             queued = bool(self._twin.trials(TrialState.WAITING))
             if not queued and self.originals >= self._study.trials:
                 return None
-            if not queued and (proposal := self._proposal(standing)) is not None:
+            if not queued and (proposal := self._proposal()) is not None:
                 self._twin.queue(proposal)
                 queued = self._study.sampler != "forest"
             number, settings = self._twin.ask(functools.partial(draw, self._study.parameters))
@@ -88,7 +94,14 @@ class Ledger:
         raise AssertionError("the last draw is always taken")
 
     def complete(self, number: int, point: Point) -> str | None:
-        """Answer a trial with its last point; one that is not a number fails it, and gives the reason."""
+        """Answer a trial with its last point; one that is not a number fails it, and gives the reason.
+
+        A trial that was stopped before its last epoch has no values that could be compared with others'.
+        """
+        if point.epoch < self._study.epochs:
+            self._twin.mark(number, STOPPED, point.epoch)
+            self._twin.tell(number, state=TrialState.PRUNED)
+            return None
         values = [point.validation_accuracy, math.log10(max(point.parameters, 1))]
         if not all(map(math.isfinite, values)):
             reason = f"its last accuracy is {point.validation_accuracy}"
@@ -97,11 +110,6 @@ class Ledger:
         self._twin.constrain(number, limits(self._study.constraints, point))
         self._twin.tell(number, values)
         return None
-
-    def stop(self, number: int, point: Point) -> None:
-        """Answer a trial that was stopped early, at this point: it has no values that could be compared."""
-        self._twin.mark(number, STOPPED, point.epoch)
-        self._twin.tell(number, state=TrialState.PRUNED)
 
     def fail(self, number: int, reason: str) -> None:
         """Answer a trial that failed, and queue its retry if it was not one itself."""
@@ -120,9 +128,14 @@ class Ledger:
         return len(self._twin.trials(TrialState.COMPLETE))
 
     @property
+    def stopped(self) -> int:
+        """How many trials were stopped early."""
+        return len(self._twin.trials(TrialState.PRUNED))
+
+    @property
     def done(self) -> int:
-        """How many proposals need no further training: it succeeded, or failed twice."""
-        return self.completed + len(self.lost())
+        """How many proposals need no further training: it succeeded, was stopped early, or failed twice."""
+        return self.completed + self.stopped + len(self.lost())
 
     @property
     def left(self) -> int:
@@ -146,11 +159,12 @@ class Ledger:
 
     def settled(self) -> set[int]:
         """The trials that are answered."""
-        return {trial.number for trial in self._twin.trials(TrialState.COMPLETE, TrialState.FAIL)}
+        answered = self._twin.trials(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+        return {trial.number for trial in answered}
 
-    def _proposal(self, standing: Standing | None) -> Mapping[str, Any] | None:
+    def _proposal(self) -> Mapping[str, Any] | None:
         """What is to be asked next; None leaves it to Optuna's sampler."""
-        trials = self._twin.trials()
+        trials, standing = self._twin.trials(), self.standing
         costs = self._costs(trials, standing) if standing else []
         if standing and self._study.sampler == "forest":
             known = _known(trials, costs, standing)

@@ -1,11 +1,11 @@
-"""Proposals: the ledger as a searcher of Ray Tune; whatever must last is kept by the ledger."""
+"""Proposals: trainings as a searcher of Ray Tune; whatever must last is kept by who asks for them."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ray import tune
 from ray.tune.experiment import Trial
@@ -13,10 +13,41 @@ from ray.tune.search import Searcher
 
 from gnap_search.contracts import Listener
 from gnap_search.results import Point
-from gnap_search.search.ledger import Ask, Ledger
-from gnap_search.search.standing import Standing
+from gnap_search.search.ledger import Ask
 
 DEATHS = 3  # of a trial's worker process, after which the trial has failed
+
+
+class Asking(Protocol):
+    """Who asks for trainings, and is answered."""
+
+    def ask(self) -> Ask | None:
+        """The next one; None when there is no more."""
+        ...
+
+    def complete(self, number: int, point: Point, /) -> str | None:
+        """One has come to its last point, or was stopped at one; the reason if that means that it failed."""
+        ...
+
+    def fail(self, number: int, reason: str, /) -> None:
+        """One cannot go on."""
+        ...
+
+
+class Following(Protocol):
+    """Who takes in what trainings report, and knows what they leave in their folders."""
+
+    def report(self, number: int, points: Iterable[Point], notice: str | None, /) -> bool:
+        """One has new points, and with a notice it has started again; whether it is worth going on."""
+        ...
+
+    def last(self, number: int, /) -> Point | None:
+        """Its newest point."""
+        ...
+
+    def forget_checkpoint(self, number: int, /) -> None:
+        """It does not go on."""
+        ...
 
 
 class Proposals(Searcher):
@@ -29,14 +60,14 @@ class Proposals(Searcher):
 
     def __init__(
         self,
-        ledger: Ledger,
-        standing: Standing,
+        asking: Asking,
+        following: Following,
         listener: Listener,
         configure: Callable[[Ask], dict[str, Any]],
         workers: int,
     ) -> None:
         super().__init__()
-        self._ledger, self._standing, self._listener = ledger, standing, listener
+        self._asking, self._following, self._listener = asking, following, listener
         self._configure, self._workers = configure, workers
         self._adopted: list[Ask] = []
         self._running: dict[str, int] = {}
@@ -59,16 +90,19 @@ class Proposals(Searcher):
             return Searcher.FINISHED
         if len(self._running) >= self._workers:
             return None
-        ask = self._adopted.pop(0) if self._adopted else self._ledger.ask(self._standing)
+        ask = self._adopted.pop(0) if self._adopted else self._asking.ask()
         if ask is None:
             return None if self._running else Searcher.FINISHED
         self._running[trial_id] = ask.number
         return self._configure(ask)
 
-    def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
-        """A trial goes on."""
+    def worth_going_on(self, trial_id: str, result: Mapping[str, Any]) -> bool:
+        """Take in what a trial reports, and judge it."""
         with self._remembering():
-            self._take_in(self._running[trial_id], result)
+            return self._take_in(self._running[trial_id], result)
+
+    def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
+        """Nothing: the scheduler has been told, which comes first."""
 
     def on_trial_complete(
         self,
@@ -108,17 +142,17 @@ class Proposals(Searcher):
         elif not result["ending"]:
             self._complete(number)
 
-    def _take_in(self, number: int, result: Mapping[str, Any]) -> None:
+    def _take_in(self, number: int, result: Mapping[str, Any]) -> bool:
         points = map(Point.from_json, result["points"])
-        self._standing.report(number, points, result["notice"])
+        return self._following.report(number, points, result["notice"])
 
     def _complete(self, number: int) -> None:
-        last = self._standing.last(number)
+        last = self._following.last(number)
         assert last is not None  # a study has at least one epoch
-        self._ended_with(number, self._ledger.complete(number, last))
+        self._ended_with(number, self._asking.complete(number, last))
 
     def _fail(self, number: int, reason: str) -> None:
-        self._ledger.fail(number, reason)
+        self._asking.fail(number, reason)
         self._ended_with(number, reason)
 
     @contextlib.contextmanager
@@ -130,7 +164,7 @@ class Proposals(Searcher):
             raise
 
     def _ended_with(self, number: int, failure: str | None) -> None:
-        self._standing.forget_checkpoint(number)
+        self._following.forget_checkpoint(number)
         self._listener.trial_ended(number, failure)
 
 

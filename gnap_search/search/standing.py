@@ -9,6 +9,7 @@ from gnap_search.contracts import Listener
 from gnap_search.front import Front
 from gnap_search.results import History, Point
 from gnap_search.runs import Run
+from gnap_search.search.halving import ParetoHalving
 
 
 class Standing:
@@ -18,6 +19,8 @@ class Standing:
         self._run, self._listener, self._epochs = run, listener, run.study.epochs
         self._points = {trial: _history(run, trial) for trial in run.trials()}
         self.front = self._recount()
+        self._halving = ParetoHalving(self._epochs) if run.study.scheduler == "pareto-halving" else None
+        self._verdicts = {trial: self._judge(points.values()) for trial, points in self._points.items()}
 
     def last(self, trial: int) -> Point | None:
         """A trial's newest point."""
@@ -34,18 +37,24 @@ class Standing:
             return 0.0
         return sum(point.macs for point in points) + last.macs * max(0, self._epochs - last.epoch)
 
-    def report(self, trial: int, points: Iterable[Point], notice: str | None) -> None:
-        """Take in a trial's points; those that are known already count once."""
+    def worth_going_on(self, trial: int) -> bool:
+        """How a trial was judged at its newest points."""
+        return self._verdicts.get(trial, True)
+
+    def report(self, trial: int, points: Iterable[Point], notice: str | None) -> bool:
+        """Take in a trial's points, and say whether it is worth going on; known points count once."""
         if notice:
             self._listener.message(notice)
-            self._points.pop(trial, None)  # the trial has started again
-            self.front = self._recount()
+            self._start_again(trial)
         known = self._points.setdefault(trial, {})
-        for point in points:
-            if point.epoch not in known:
-                known[point.epoch] = point
-                self._place(point)
-                self._listener.epoch_ended(point, self.front)
+        new = [point for point in points if point.epoch not in known]
+        for point in new:
+            known[point.epoch] = point
+            self._place(point)
+            self._listener.epoch_ended(point, self.front)
+        if new:
+            self._verdicts[trial] = self._judge(new)
+        return self.worth_going_on(trial)
 
     def clear_away(self, settled: Iterable[int]) -> None:
         """Delete what an earlier driver left: networks off the front, and checkpoints of settled trials."""
@@ -62,6 +71,18 @@ class Standing:
     def forget_checkpoint(self, trial: int) -> None:
         """A settled trial does not go on."""
         (self._run.trial_folder(trial) / "checkpoint.safetensors").unlink(missing_ok=True)
+
+    def _start_again(self, trial: int) -> None:
+        self._points.pop(trial, None)
+        self._verdicts.pop(trial, None)
+        self.front = self._recount()
+        if self._halving:
+            self._halving.forget(trial)
+
+    def _judge(self, points: Iterable[Point]) -> bool:
+        """Let each of a trial's next points be judged; whether all of them are worth going on from."""
+        halving = self._halving
+        return halving is None or all([halving.goes_on(point, self.front) for point in points])
 
     def _place(self, point: Point) -> None:
         entered, beaten = self.front.add(point)

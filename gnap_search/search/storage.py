@@ -64,8 +64,10 @@ def study(storage: RDBStorage, name: str) -> optuna.Study:
 
 
 @contextlib.contextmanager
-def told_in_a_sentence(folder: Path) -> Iterator[None]:
+def told_in_a_sentence(folder: Path, way_on: str) -> Iterator[None]:
     """Turn a full disk, a folder that cannot be written, or a storage that went away into a sentence.
+
+    `way_on` says what goes on with the work when that is mended.
 
     Raises:
         UserError: that happened.
@@ -78,7 +80,7 @@ def told_in_a_sentence(folder: Path) -> Iterator[None]:
         cause = problem.__cause__ or problem
         raise UserError(
             f"Study {folder.name!r} cannot write in {folder}: {_first_line(cause)}; "
-            f"mend that, and go on with `gnap-search resume {folder.name}`."
+            f"mend that, and go on with {way_on}."
         ) from problem
 
 

@@ -64,7 +64,7 @@ def opened(study: spec.Study, folder: Path, launch: spec.Launch, digest: str) ->
         _refuse_other_trials(folder, storage.connect(folder, launch.storage), exists=exists)
     elif exists:
         raise UserError(f"Study {folder.name!r} has lost its study.db; restore it, or take another --study.")
-    with storage.told_in_a_sentence(folder):
+    with storage.told_in_a_sentence(folder, f"`gnap-search resume {folder.name}`"):
         _make(folder)
         with DriverLock(folder):
             held = storage.connect(folder, launch.storage)

@@ -29,7 +29,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 class Trainable(tune.Trainable):
     """Trains one trial after another in one process.
 
-    Its configuration: `plan` (JSON), `folder` of the trial, `lease` (path and token), `threads`, `device`.
+    Its configuration: `plan` (JSON), `folder` of the trial, `lease` (path and token), `threads`, `device`,
+    and `kept`, the epochs whose networks are wanted whatever they are worth.
 
     A result has `points` (all that its driver may not have seen, oldest first), `notice`, `failure` (why the
     trial failed), `halt` (why the whole study cannot go on), `ending` (whether it stopped early on request)
@@ -70,7 +71,7 @@ class Trainable(tune.Trainable):
         """Nothing: the trial's own checkpoint is in its folder."""
 
     def _begin(self, config: dict[str, Any]) -> None:
-        self._plan, self._device = config["plan"], config["device"]
+        self._plan, self._device, self._kept = config["plan"], config["device"], config["kept"]
         self._folder = Path(config["folder"])
         self._lease = Lease(Path(config["lease"][0]), config["lease"][1])
         self._trial: Any = None
@@ -85,7 +86,9 @@ class Trainable(tune.Trainable):
             return self._result(halt=f"{where}: put --runs on a file system that all nodes share")
         if self._trial is None:
             plan = Plan.from_json(self._plan)
-            self._trial = Trial(plan, self._data, self._folder, self._device, self._lease.held)
+            self._trial = Trial(
+                plan, self._data, self._folder, self._device, self._lease.held, kept=self._kept
+            )
             notice = self._trial.notice
         pause = time.monotonic() + SLICE
         while not (self._trial.finished or self._lease.ending()):

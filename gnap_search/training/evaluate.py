@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
 from gnap_search.contracts import Split, Task
+from gnap_search.structure import model as models
 from gnap_search.tasks import classification
 from gnap_search.training import images as pictures
 
@@ -32,3 +35,9 @@ def accuracy(model: nn.Module, split: Split, device: str = "cpu") -> float:
     images, labels = pictures.to_device(split, device)
     score, _ = measure(model.to(device), images, labels, classification)
     return score
+
+
+def accuracy_of(network: Path, split: Split) -> float:
+    """The same for the network in a file, on the processor."""
+    classifier, _ = models.load(network)
+    return accuracy(classifier, split)

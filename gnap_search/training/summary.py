@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gnap_search.confirmation import Spread
 from gnap_search.training import configurations, standalone
 from gnap_search.training.configurations import Configurations
 
@@ -28,13 +28,9 @@ class Repeated:
         """How many there are."""
         return len(self.results)
 
-    def mean(self, key: str) -> float:
-        """The mean over the seeds."""
-        return statistics.fmean(self.of_each(key))
-
-    def deviation(self, key: str) -> float | None:
-        """The sample's standard deviation over the seeds; None where there is one seed."""
-        return statistics.stdev(map(float, self.of_each(key))) if self.seeds > 1 else None
+    def spread(self, key: str) -> Spread:
+        """Mean and standard deviation over the seeds."""
+        return Spread.of(self.of_each(key))
 
     def of_each(self, key: str) -> list[Any]:
         """The value of every training."""
@@ -87,13 +83,13 @@ def table(results: Sequence[Result]) -> str:
 
 
 def _row(configuration: Repeated) -> tuple[str, ...]:
-    deviation = configuration.deviation("test_accuracy")
-    spread = "" if deviation is None else f" ± {100 * deviation:.2f}"
+    test = configuration.spread("test_accuracy")
+    deviation = "" if test.deviation is None else f" ± {100 * test.deviation:.2f}"
     return (
         ", ".join(map(str, configuration.of_each("trial"))),
-        f"{100 * configuration.mean('validation_accuracy'):.2f}",
-        f"{100 * configuration.mean('test_accuracy'):.2f}{spread}",
-        f"{configuration.mean('parameters'):,.0f}",
-        f"{configuration.mean('seconds') / 60:.1f}",
+        f"{100 * configuration.spread('validation_accuracy').mean:.2f}",
+        f"{100 * test.mean:.2f}{deviation}",
+        f"{configuration.spread('parameters').mean:,.0f}",
+        f"{configuration.spread('seconds').mean / 60:.1f}",
         ", ".join(f"{name} {value}" for name, value in configuration.settings.items()),
     )

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from gnap_search.contracts import Data
@@ -34,6 +34,8 @@ INTERVAL = 2.0  # seconds between two checkpoints, and so what a killed process 
 class Trial:
     """A trainer together with the folder that it leaves its results in.
 
+    The networks of the `kept` epochs are left there even where other points beat them.
+
     Attributes:
         told: the points that stand in its history; after a kill they may be ahead of the trainer.
         notice: what the user should know of the start, a corrupt checkpoint for one; None for nothing.
@@ -46,8 +48,9 @@ class Trial:
         folder: Path,
         device: str = "cpu",
         owned: Callable[[], bool] = lambda: True,
+        kept: Collection[int] = (),
     ) -> None:
-        self.plan, self.folder = plan, folder
+        self.plan, self.folder, self._wanted = plan, folder, frozenset(kept)
         self._data, self._owned = data, owned
         self.trainer = Trainer(plan, data, device)
         self._history = History(folder / "history.jsonl")
@@ -131,12 +134,12 @@ class Trial:
         return notice
 
     def _remember(self, point: Point) -> None:
-        """Hold a new point, and its network unless another point of this trial beats it."""
+        """Hold a new point, and its network if it is wanted or no other point of this trial beats it."""
         for other in self._new:
-            if _beats(point, other):
+            if _beats(point, other) and other.epoch not in self._wanted:
                 self._networks.pop(other.epoch, None)
         self._new.append(point)
-        if any(_beats(other, point) for other in self.points):
+        if point.epoch not in self._wanted and any(_beats(other, point) for other in self.points):
             return
         notes = {
             "dataset": self.plan.dataset,

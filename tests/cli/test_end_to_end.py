@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import Result
@@ -68,11 +69,21 @@ def test_from_nothing_to_a_model(run: Run) -> None:
     )
     assert "not by two of them" in run("export", "small", "--knee", "--max-params", "9", exit_code=2).stderr
 
+    confirmed = run("confirm", "small", "--point", best["id"], "--seeds", "2").stdout
+    assert "again" in confirmed and "searched validation accuracies lie" in confirmed
+    assert "±" in run("front", "small").stdout
+    told = {point["id"]: point["confirmed"] for point in front_of(run)}
+    assert told[best["id"]]["seeds"] == [0, 1]
+    assert "confirmed with 2 fresh seeds: " in run("export", "small", "-o", "confirmed").stdout
+    manifest = json.loads(Path("confirmed/model.json").read_text())
+    assert manifest["confirmed"] == told[manifest["point"]] is not None
+
     run("front", "small", "--configurations", "again.toml", "--seeds", "2")
     assert "seeds = [0, 1]" in Path("again.toml").read_text()
     smallest = f"{front['points'][0]['parameters']}"
     published = run("publish", "small", "--max-params", smallest, "-o", "new").stdout
     assert "written to new" in published and f"{smallest}-trial" in published
+    assert "confirmed with fresh seeds" in published
     check_record(Path("new"))
     check_files(Path("new"))
 
@@ -82,6 +93,11 @@ def test_from_nothing_to_a_model(run: Run) -> None:
     run("resume", "small", "--trials", "+1")
     assert "3 of 3 complete, 0 failed" in run("show", "small").stdout
     assert "3 trials already" in run("resume", "small", "--trials", "1", exit_code=2).stderr
+
+
+def front_of(run: Run) -> list[dict[str, Any]]:
+    points: list[dict[str, Any]] = json.loads(run("front", "small", "--json", "-").stdout)["points"]
+    return points
 
 
 @pytest.mark.slow
@@ -101,6 +117,10 @@ def test_the_same_from_python() -> None:
     status = gnap_search.show("digits-gnap")
     assert not isinstance(status, list) and status.state == "finished"
     assert [found.run.name for found in gnap_search.studies()] == ["digits-gnap"]
+    found = gnap_search.confirm("digits-gnap", seeds=1, listener=ear)
+    assert not found.failures and not found.interrupted
+    assert {point.id for point in front.points} == set(found.points)
+    assert all(point and len(point.repeats) == 1 for point in found.points.values())
     outcome = gnap_search.resume("digits-gnap", trials=3)
     assert outcome.complete == 3
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import pytest
 
 import gnap_search
 from gnap_search import datasets, request, spec
+from gnap_search.confirmation import Confirmed, Repeat
 from gnap_search.contracts import Data
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
@@ -114,6 +116,19 @@ def test_a_search_is_published_with_the_command_that_repeats_it(runs: Path) -> N
     assert record(folder)["commands"][0] == "gnap-search pareto --from study.toml --study searched"
     again = request.study({"base": str(folder / "study.toml")})
     assert again.differences(Run(runs / "searched").study) == {}
+
+
+def test_what_points_were_confirmed_with_is_published(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "searched", tmp_path / "runs" / "searched")
+    run = Run(tmp_path / "runs" / "searched")
+    confirmed = Confirmed((Repeat(0, 0.5, 0.4, 100, 9), Repeat(1, 0.6, 0.5, 300, 9)))
+    run.keep_confirmed({"0-1": confirmed})
+    (file,) = gnap_search.publish("searched", runs=tmp_path / "runs", directory=tmp_path / "new")
+    check_record(tmp_path / "new")
+    (point,) = record(tmp_path / "new")["points"]
+    assert point["confirmed"] == confirmed.told() == file.notes["confirmed"]
+    (row,) = csv.DictReader((tmp_path / "new" / "front.csv").read_text().splitlines())
+    assert (row["confirmed_seeds"], row["confirmed_parameters"]) == ("2", "200.0")
 
 
 def test_settings_that_a_search_left_out_stay_at_their_defaults(runs: Path, tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from PIL import Image
 from rich.console import Console
 
 from gnap_search import spec
+from gnap_search.confirmation import Confirmed, Repeat
 from gnap_search.errors import UserError
 from gnap_search.front import Budget, Front
-from gnap_search.report import axes, canvas, plot, record, table, wording
+from gnap_search.report import axes, canvas, confirmed, plot, record, table, wording
 from gnap_search.results import Point
 from gnap_search.runs import Run
 
@@ -101,7 +102,7 @@ def test_the_table_of_an_empty_front_is_refused(tmp_path: Path) -> None:
 def test_the_json_record_has_the_shape_that_other_programs_read(run: Run) -> None:
     front = json.loads(record.as_json(run))
     assert list(front) == ["study", "dataset", "training_images", "method", "hypervolume", "points"]
-    keys = "id trial epoch parameters weights macs validation_accuracy test_accuracy config"
+    keys = "id trial epoch parameters weights macs validation_accuracy test_accuracy confirmed config"
     assert all(list(point) == keys.split() for point in front["points"])
     assert [point["id"] for point in front["points"]] == [point.id for point in run.front().points]
     assert (front["study"], front["dataset"], front["method"]) == ("mnist-gnap", "mnist", "gnap")
@@ -116,6 +117,40 @@ def test_the_csv_record_agrees_with_the_json(run: Run, tmp_path: Path) -> None:
     assert all(float(row["pruning_strength"]) == 3.2e-6 for row in rows)
     with pytest.raises(UserError, match="Cannot write"):
         record.write("", tmp_path / "missing" / "front.csv")
+
+
+def test_what_points_were_confirmed_with_stands_beside_their_searched_figures(run: Run) -> None:
+    lucky, steady = run.front().points[:2]
+    repeats = [Repeat(seed, 0.90 + seed / 50, 0.88 + seed / 50, 1_000 + 100 * seed, 9) for seed in (0, 1)]
+    run.keep_confirmed({lucky.id: Confirmed(tuple(repeats)), steady.id: Confirmed(tuple(repeats[:1]))})
+    lines = printed(confirmed.table(run)).splitlines()
+    assert all(word in lines[2] for word in (lucky.id, "91.00 ± 1.41", "89.00 ± 1.41", "1,050 ± 71"))
+    assert "90.00" in lines[3] and "±" not in lines[3], "one seed has no spread"
+    assert max(map(len, lines)) <= 80 and len(lines) == 4
+    points = json.loads(record.as_json(run))["points"]
+    assert points[0]["confirmed"]["seeds"] == [0, 1] and points[2]["confirmed"] is None
+    rows = list(csv.DictReader(io.StringIO(record.as_csv(run))))
+    assert float(rows[0]["confirmed_validation_accuracy"]) == pytest.approx(0.91)
+    assert [row["confirmed_seeds"] for row in rows[:3]] == ["2", "1", ""]
+    assert rows[1]["confirmed_test_accuracy_deviation"] == ""
+
+
+def test_the_optimism_of_the_search_is_told_in_percentage_points(run: Run) -> None:
+    point = run.front().points[0]
+    accuracy = point.validation_accuracy
+    run.keep_confirmed({point.id: Confirmed((Repeat(0, accuracy - 0.02, accuracy, 9, 9),))})
+    told = printed(confirmed.conclusion(run, ["trial 3 failed"], "take a model"), width=200)
+    assert "searched validation accuracies lie 2.00 percentage points above those of fresh seeds" in told
+    assert "searched test accuracies lie 0.10 percentage points below" in told
+    assert told.splitlines()[-2:] == ["trial 3 failed", "take a model"]
+
+
+def test_what_is_exported_says_whether_it_was_confirmed(run: Run) -> None:
+    point = run.front().points[0]
+    assert "not confirmed" in confirmed.in_short({"point": point.id, **run.notes(point)})
+    run.keep_confirmed({point.id: Confirmed((Repeat(0, 0.5, 0.4, 9, 9),))})
+    told = confirmed.in_short({"point": point.id, **run.notes(point)})
+    assert told.endswith("confirmed with 1 fresh seed: 50.00 % validation, 40.00 % test")
 
 
 @pytest.mark.parametrize(

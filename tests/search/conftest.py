@@ -20,7 +20,7 @@ from gnap_search.front import Front
 from gnap_search.results import Point
 from gnap_search.runs import Run
 from gnap_search.search import storage
-from gnap_search.search.ledger import DISCARDED, REASON, RETRY_OF
+from gnap_search.search.ledger import DISCARDED, REASON, RETRY_OF, STOPPED
 
 PARAMETERS = {
     "pruning_strength": {"low": 1e-4, "high": 3e-3, "log": True},
@@ -63,6 +63,7 @@ class Notes:
 def small_study(**changes: Any) -> spec.Study:
     """A study of digits that takes a few seconds."""
     values = {"dataset": "digits", "trials": 4, "epochs": 3, "seed": 7, "parameters": PARAMETERS}
+    values["scheduler"] = "none"  # so that every trial comes to its end
     return spec.Study.model_validate({**values, **changes})
 
 
@@ -95,7 +96,7 @@ def check_laws(run: Run) -> None:
     """What holds for every study that has come to its end, however often it was killed on the way."""
     trials = [trial for trial in asked(run) if DISCARDED not in trial.user_attrs]
     states = Counter(trial.state.name for trial in trials)
-    assert set(states) <= {"COMPLETE", "FAIL"}
+    assert set(states) <= {"COMPLETE", "PRUNED", "FAIL"}
     originals = [trial for trial in trials if RETRY_OF not in trial.user_attrs]
     assert len(originals) == run.study.trials
     retried = Counter(trial.user_attrs[RETRY_OF] for trial in trials if RETRY_OF in trial.user_attrs)
@@ -103,15 +104,19 @@ def check_laws(run: Run) -> None:
     assert retried == Counter(failed)
     assert all(trial.user_attrs[REASON] for trial in trials if trial.state.name == "FAIL")
     for trial in trials:
-        if trial.state.name == "COMPLETE":
-            _check_complete(run, trial)
+        if trial.state.name != "FAIL":
+            _check_trained(run, trial)
     _check_files(run)
 
 
-def _check_complete(run: Run, trial: optuna.trial.FrozenTrial) -> None:
+def _check_trained(run: Run, trial: optuna.trial.FrozenTrial) -> None:
     points = [point for point in run.points() if point.trial == trial.number]
-    assert [point.epoch for point in points] == list(range(1, run.study.epochs + 1))
-    assert trial.values[0] == points[-1].validation_accuracy
+    length = trial.user_attrs.get(STOPPED, run.study.epochs)
+    assert [point.epoch for point in points] == list(range(1, length + 1))
+    if trial.state.name == "COMPLETE":
+        assert trial.values[0] == points[-1].validation_accuracy and length == run.study.epochs
+    else:
+        assert run.study.scheduler != "none" and length < run.study.epochs
     assert not (run.trial_folder(trial.number) / "checkpoint.safetensors").exists()
 
 

@@ -12,8 +12,9 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState
 
 from gnap_search import spec
+from gnap_search.results import Point
 from gnap_search.search import coverage, storage
-from gnap_search.search.ledger import DISCARDED, RETRY_OF, Ask, Ledger
+from gnap_search.search.ledger import DISCARDED, RETRY_OF, STOPPED, Ask, Ledger
 from tests.search.conftest import a_point, small_study
 
 CONDITIONAL = {
@@ -26,6 +27,11 @@ CONDITIONAL = {
 @pytest.fixture(autouse=True)
 def quiet():
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+
+
+def a_last_point(**changes: Any) -> Point:
+    """The point that ends a trial of `small_study`."""
+    return a_point(epoch=3, **changes)
 
 
 class Desk:
@@ -58,7 +64,7 @@ def desk_on_disk(tmp_path: Path):
 def good(ask: Ask) -> Any:
     """A point whose accuracy and size follow from the settings."""
     strength = float(ask.settings.get("pruning_strength", 1e-3))
-    return a_point(trial=ask.number, parameters=int(1 / strength), validation_accuracy=1 - 10 * strength)
+    return a_last_point(trial=ask.number, parameters=int(1 / strength), validation_accuracy=1 - 10 * strength)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:optuna")  # of the Gaussian process's optimiser
@@ -89,7 +95,7 @@ def test_the_sampler_hears_accuracy_and_the_logarithm_of_size(desk):
     one = desk()
     ledger = one.driver()
     number = ledger.ask().number
-    ledger.complete(number, a_point(parameters=1000, validation_accuracy=0.75))
+    ledger.complete(number, a_last_point(parameters=1000, validation_accuracy=0.75))
     assert one.optuna.get_trials()[number].values == [0.75, 3.0]
     assert one.optuna.metric_names == ["validation_accuracy", "log10_parameters"]
 
@@ -98,7 +104,7 @@ def test_an_empty_network_has_a_size_that_samplers_can_bear(desk):
     one = desk()
     ledger = one.driver()
     number = ledger.ask().number
-    ledger.complete(number, a_point(parameters=0))
+    ledger.complete(number, a_last_point(parameters=0))
     assert one.optuna.get_trials()[number].values[1] == 0
 
 
@@ -107,7 +113,7 @@ def test_what_is_not_a_number_is_a_failure(desk, accuracy: float):
     one = desk()
     ledger = one.driver()
     number = ledger.ask().number
-    assert "accuracy" in ledger.complete(number, a_point(validation_accuracy=accuracy))
+    assert "accuracy" in ledger.complete(number, a_last_point(validation_accuracy=accuracy))
     assert one.states()[number] == TrialState.FAIL
     assert number in ledger.failures
 
@@ -211,6 +217,20 @@ def test_what_the_ledger_says_is_what_its_storage_has(desk_on_disk, sampler: str
     assert (again.settled(), again.lost()) == (ledger.settled(), ledger.lost())
 
 
+def test_a_trial_that_was_stopped_early_is_answered_without_values(desk_on_disk):
+    one = desk_on_disk(trials=3)
+    ledger = one.driver()
+    first, second = ledger.ask(), ledger.ask()
+    assert ledger.complete(first.number, a_point(trial=first.number, epoch=2)) is None
+    ledger.complete(second.number, good(second))
+    assert one.states() == [TrialState.PRUNED, TrialState.COMPLETE]
+    kept = one.optuna.get_trials()[0]
+    assert kept.values is None and kept.user_attrs[STOPPED] == 2
+    for desk in (ledger, one.driver()):
+        assert (desk.completed, desk.stopped, desk.done, desk.left) == (1, 1, 2, 1)
+        assert desk.settled() == {0, 1} and not desk.failures
+
+
 def test_a_sequence_goes_on_with_the_next_driver(desk_on_disk):
     one = desk_on_disk(trials=9, sampler="qmc")
     asked = [one.driver().ask().settings["growth_factor"] for _ in range(9)]
@@ -226,7 +246,7 @@ def test_constraints_may_be_told_twice(desk):
         "max_params", 1.0
     )  # and the driver dies before it tells
     ledger = one.driver()
-    ledger.complete(ask.number, a_point(trial=ask.number))
+    ledger.complete(ask.number, a_last_point(trial=ask.number))
     assert one.optuna.get_trials()[ask.number].constraints == {"max_params": 1.0}
 
 
@@ -238,7 +258,7 @@ def test_a_discrete_space_is_not_asked_the_same_twice_while_there_is_something_n
     ledger, seen = one.driver(), []
     while ask := ledger.ask():
         seen.append(tuple(ask.settings.items()))
-        ledger.complete(ask.number, a_point(trial=ask.number, parameters=50 + ask.number))
+        ledger.complete(ask.number, a_last_point(trial=ask.number, parameters=50 + ask.number))
     assert len(seen) == 5 == len(set(seen))
 
 
@@ -246,7 +266,7 @@ def test_a_discrete_space_that_is_used_up_does_not_end_the_study(desk):
     ledger = desk(trials=5, parameters={"kind": ["a", "b"]}).driver()
     count = 0
     while ask := ledger.ask():
-        ledger.complete(ask.number, a_point(trial=ask.number))
+        ledger.complete(ask.number, a_last_point(trial=ask.number))
         count += 1
     assert count == 5
 

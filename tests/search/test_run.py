@@ -19,7 +19,7 @@ from gnap_search.errors import UserError
 from gnap_search.results import Point
 from gnap_search.runs import Run
 from gnap_search.search import launch, resources
-from gnap_search.search.ledger import RETRY_OF
+from gnap_search.search.ledger import RETRY_OF, STOPPED
 from tests.search.conftest import PARAMETERS, Notes, asked, check_laws, load, marked_processes, small_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_session"), pytest.mark.timeout(120)]
@@ -51,6 +51,20 @@ def test_a_study_runs_silently_to_its_end_and_then_has_nothing_left_to_do(tmp_pa
     assert run(small_study(trials=7), tmp_path / "one", longer, extend=True).complete == 7
     assert longer.started == [5, 6]
     check_laws(Run(tmp_path / "one"))
+
+
+def test_what_others_outdo_is_stopped_early_and_stays_so(tmp_path: Path):
+    parameters = {"learning_rate": {"low": 3e-6, "high": 3e-2, "log": True}, "seed_scale": 0.5}
+    study = small_study(trials=12, epochs=6, scheduler="pareto-halving", parameters=parameters)
+    summary = run(study, tmp_path / "one")
+    check_laws(Run(tmp_path / "one"))
+    stopped = [trial for trial in asked(Run(tmp_path / "one")) if trial.state.name == "PRUNED"]
+    assert stopped and summary.complete + len(stopped) == 12
+    assert all(trial.user_attrs[STOPPED] >= 3 for trial in stopped)
+
+    again = Notes()
+    assert run(study, tmp_path / "one", again).complete == summary.complete
+    assert again.started == []
 
 
 def test_no_more_workers_start_than_there_are_trials(tmp_path: Path):

@@ -36,6 +36,7 @@ def configure(tmp_path: Path):
             "lease": [str(lease.path), lease.token],
             "threads": 1,
             "device": "cpu",
+            "kept": [],
         }
 
     return configuration

@@ -17,6 +17,7 @@ import pytest
 import gnap_search
 from gnap_search import datasets
 from gnap_search.comparison import compare
+from gnap_search.confirmation import Spread
 from gnap_search.contracts import Data
 from gnap_search.errors import UserError
 from gnap_search.results import History
@@ -155,8 +156,8 @@ def test_the_same_settings_are_one_configuration_wherever_they_stand() -> None:
     results = [{"trial": trial, "settings": chosen, "x": trial} for trial, chosen in enumerate(settings)]
     first, second = summary.repeated(results)
     assert (first.of_each("trial"), first.seeds, second.seeds) == ([0, 2], 2, 1)
-    assert (first.mean("x"), first.deviation("x")) == (1.0, pytest.approx(2**0.5))
-    assert (second.mean("x"), second.deviation("x")) == (1.0, None)
+    assert first.spread("x") == Spread(1.0, pytest.approx(2**0.5))
+    assert second.spread("x") == Spread(1.0, None)
 
 
 def test_a_folder_has_one_loop_at_a_time(tmp_path: Path) -> None:

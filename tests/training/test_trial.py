@@ -79,6 +79,18 @@ def test_a_kept_network_scores_what_its_point_says(whole: Trial, small_digits: D
         assert notes["point"] == point.id
 
 
+def test_the_networks_of_wanted_epochs_stay_whatever_they_are_worth(
+    whole: Trial, small_digits: Data, tmp_path: Path
+) -> None:
+    every = range(1, PLAN.epochs + 1)
+    trial = finished(Trial(PLAN, small_digits, tmp_path, kept=every))
+    assert sorted(int(path.stem) for path in (tmp_path / "models").iterdir()) == list(every)
+    for point in trial.points:
+        model, _ = models.load(tmp_path / "models" / f"{point.epoch}.safetensors")
+        assert evaluate.accuracy(model, small_digits.validation) == point.validation_accuracy
+    check_same(trial, whole)
+
+
 @pytest.mark.parametrize("before", ["network", "history", "checkpoint", "nothing"])
 @pytest.mark.parametrize("kept", [0, 2])
 def test_killed_between_any_two_writes_it_goes_on_as_if_nothing_had_happened(

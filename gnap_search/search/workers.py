@@ -1,0 +1,97 @@
+"""Workers: Ray's processes, which train what is proposed to them until nothing more is."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gnap_search.contracts import Data, Listener
+from gnap_search.errors import UserError
+from gnap_search.search import interruption, resources
+from gnap_search.search.lock import Lease
+from gnap_search.search.resources import Resources
+from gnap_search.training.plan import Plan
+
+if TYPE_CHECKING:
+    from gnap_search.search.proposals import Proposals
+
+
+@dataclasses.dataclass(frozen=True)
+class Workers:
+    """The workers of one driver.
+
+    Each may write while it has the lease. `scratch` is for Ray's own files, and `way_on` says in the user's
+    words what goes on with their work after an interruption.
+    """
+
+    lease: Lease
+    each: Resources
+    scratch: Path
+    listener: Listener
+    way_on: str
+
+    def orders(self, plan: Plan, folder: Path, kept: Sequence[int] = ()) -> dict[str, Any]:
+        """What one of them needs for a trial; see `gnap_search.search.trainable`."""
+        return {
+            "plan": plan.to_json(),
+            "folder": str(folder),
+            "lease": [str(self.lease.path), self.lease.token],
+            "threads": resources.threads(self.each),
+            "device": "cuda" if self.each.gpus else "cpu",
+            "kept": list(kept),
+        }
+
+    def train(self, proposals: Proposals, data: Data) -> bool:
+        """Train everything; whether the user interrupted it before.
+
+        Raises:
+            UserError: what one of them met lets none of them go on.
+        """
+        with interruption.handled(functools.partial(self._end_gently, proposals)) as interrupted:
+            self._tune(proposals, data)
+        if proposals.halt:
+            raise UserError(f"{proposals.halt}; mend that, then go on with {self.way_on}.")
+        return interrupted.is_set()
+
+    def _end_gently(self, proposals: Proposals) -> None:
+        proposals.end()
+        self.lease.end()
+        self.listener.message(
+            f"Stopping at the end of the running epochs (Ctrl-C again: at once). Go on with {self.way_on}."
+        )
+
+    def _tune(self, proposals: Proposals, data: Data) -> None:
+        """Let Ray Tune train what the proposals hand out."""
+        from ray import tune
+        from ray.tune import TuneError
+
+        from gnap_search.search.proposals import DEATHS, Deaths
+        from gnap_search.search.scheduler import Scheduler
+        from gnap_search.search.trainable import Trainable
+
+        # Two studies on one cluster must not meet each other's code, so each has a name of its own for it.
+        own = type(f"Trainable{secrets.token_hex(4)}", (Trainable,), {})
+        try:
+            tune.run(
+                tune.with_parameters(own, data=data),
+                name="study",
+                storage_path=str(self.scratch),
+                search_alg=proposals,
+                scheduler=Scheduler(proposals),
+                callbacks=[Deaths(proposals)],
+                num_samples=-1,
+                resources_per_trial={"cpu": self.each.cpus, "gpu": self.each.gpus},
+                reuse_actors=True,
+                max_failures=DEATHS - 1,
+                raise_on_failed_trial=False,
+                trial_dirname_creator=lambda one: one.trial_id,
+                verbose=0,
+            )
+        except TuneError:
+            if proposals.problem is None:
+                raise
+            raise proposals.problem from None
