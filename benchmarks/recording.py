@@ -45,6 +45,11 @@ class Recorded:
         return len(self.validation)
 
 
+def names() -> list[str]:
+    """What has been recorded."""
+    return sorted(path.name.partition(".")[0] for path in FOLDER.glob("*.jsonl.gz"))
+
+
 def read(name: str) -> tuple[dict[str, Any], list[Recorded]]:
     """What was recorded on, and the trainings by number."""
     with gzip.open(FOLDER / f"{name}.jsonl.gz", "rt") as file:

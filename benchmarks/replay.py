@@ -123,13 +123,18 @@ class _Clock:
         heapq.heappush(self._running, (now + recorded.macs[0], asked.number, training, 0))
 
     def _held_out(self) -> float:
-        area, best = 0.0, 0.0
-        for one in self._search.front():
-            accuracy = self._trainings[one.trial].test[one.epoch - 1]
-            width = LARGEST - math.log10(max(one.parameters, 10.0**SMALLEST))
-            if accuracy > best and width > 0:
-                area, best = area + width * (accuracy - best), accuracy
-        return area / (LARGEST - SMALLEST)
+        chosen = self._search.front()
+        return held_out(chosen, [self._trainings[one.trial].test[one.epoch - 1] for one in chosen])
+
+
+def held_out(chosen: Sequence[Point], tests: Sequence[float]) -> float:
+    """The hypervolume of a front's points, from the smallest on, with their test accuracies."""
+    area, best = 0.0, 0.0
+    for one, accuracy in zip(chosen, tests, strict=True):
+        width = LARGEST - math.log10(max(one.parameters, 10.0**SMALLEST))
+        if accuracy > best and width > 0:
+            area, best = area + width * (accuracy - best), accuracy
+    return area / (LARGEST - SMALLEST)
 
 
 def point(trial: int, recorded: Recorded, epoch: int) -> Point:

@@ -6,7 +6,7 @@ import bisect
 import math
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import optuna
@@ -78,6 +78,3 @@ class Stock:
 
     def front(self) -> Sequence[Point]:
         return self._front.points
-
-
-Make = Callable[[spec.Study, Path, int], replay.Search]
