@@ -1,7 +1,8 @@
-"""Lock and lease: one driver a study, and no writing worker that outlived its driver.
+"""Lock and lease: one driver a study, one worker a trial, and no writing worker that outlived its driver.
 
 The kernel frees the lock when its holder dies, however it dies. Workers of a killed driver may live on for a
-moment; they compare the lease that they were given with the one in the folder before every write.
+moment; so may a worker that could not be reached, and whose trial another one has taken over. They compare
+the leases that they were given, the study's and the trial's, with those in the folders before every write.
 """
 
 from __future__ import annotations
@@ -68,15 +69,16 @@ class Lease:
     token: str
 
     @classmethod
-    def grant(cls, folder: Path) -> Self:
-        """A new lease; every earlier one has ended."""
-        lease = cls(folder / "driver.lease", secrets.token_hex(8))
+    def grant(cls, folder: Path, name: str = "driver.lease") -> Self:
+        """A new lease; every earlier one of this folder and name has ended."""
+        lease = cls(folder / name, secrets.token_hex(8))
         write_atomically(lease.path, lease.token)
         return lease
 
     def end(self) -> None:
-        """Ask the workers to stop at the end of their epoch."""
-        write_atomically(self.path, f"{self.token} ending")
+        """Ask the workers to stop at the end of their epoch; those of a later driver are not asked."""
+        if self.held():
+            write_atomically(self.path, f"{self.token} ending")
 
     def held(self) -> bool:
         """Whether its driver is the study's driver still."""
