@@ -7,7 +7,9 @@ the leases that they were given, the study's and the trial's, with those in the 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import fcntl
 import json
 import os
@@ -19,12 +21,14 @@ from typing import IO, Self
 from gnap_search.errors import UserError
 from gnap_search.runs import write_atomically
 
+LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)  # what a shared file system may say of a lock
+
 
 class DriverLock:
     """The right to drive a study; a context manager.
 
     Raises:
-        UserError: another process holds it; its id and host are told.
+        UserError: another process holds it; its id and host are told. Or the file system knows no locks.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,11 +36,11 @@ class DriverLock:
         self._file: IO[str] | None = None
 
     def __enter__(self) -> Self:
-        file = self._path.open("a+")
-        if not _locked(file):
-            holder = _holder(self._path)
-            file.close()
-            raise UserError(_refusal(self._path.parent.name, holder))
+        with contextlib.ExitStack() as refused:
+            file = refused.enter_context(self._path.open("a+"))
+            if not _locked(file):
+                raise UserError(_refusal(self._path.parent.name, _holder(self._path)))
+            refused.pop_all()
         self._file = file
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
@@ -52,7 +56,7 @@ def refuse_if_driven(folder: Path) -> None:
     """Find out, without writing anything, whether a study may be driven.
 
     Raises:
-        UserError: another process drives it.
+        UserError: another process drives it, or the file system knows no locks.
     """
     path = folder / "driver.lock"
     if path.exists():
@@ -96,11 +100,22 @@ class Lease:
 
 
 def _locked(file: IO[str]) -> bool:
-    """Lock an open file; whether it worked."""
+    """Lock an open file; whether it worked.
+
+    Raises:
+        UserError: its file system has no locks.
+    """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as problem:
+        if problem.errno not in LOCKLESS:
+            raise
+        raise UserError(
+            f"The file system of {file.name} knows no locks, which keep a second driver out; "
+            "mount it with them (Lustre: -o flock), or put --runs on another one."
+        ) from None
     return True
 
 

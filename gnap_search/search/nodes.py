@@ -37,8 +37,8 @@ def watched(address: str | None, available: Sequence[Resources], way_on: str) ->
     """The nodes that trials run on: what is available here, or at an address what was there at the last look.
 
     When the cluster's head has been silent for `PATIENCE` seconds, or has held this machine for dead as long,
-    the process ends with a sentence that has the `way_on`, in the user's words. No exception could end it: its
-    main thread may wait within Ray.
+    the process ends with a sentence that has the `way_on`, in the user's words. No exception could end it:
+    its main thread may wait within Ray.
     """
     if address is None:
         yield lambda: available
