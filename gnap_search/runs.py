@@ -9,6 +9,7 @@
                    driver.lock                                 held by the one driver that may write
                    driver.lease                                the pass of its workers
                    trials/<number>/plan.json                   what the trial was asked to do
+                   trials/<number>/worker.lease                the pass of the one process that trains it
                    trials/<number>/history.jsonl               one Point a line
                    trials/<number>/checkpoint.safetensors      where it goes on; gone when it has finished
                    trials/<number>/models/<epoch>.safetensors  the networks of front points

@@ -11,7 +11,7 @@ import shutil
 import socket
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +19,7 @@ from types import ModuleType
 
 from gnap_search import spec
 from gnap_search.errors import UserError
+from gnap_search.search import nodes
 from gnap_search.search.resources import Resources
 
 ENVIRONMENT = {
@@ -40,14 +41,15 @@ WORKERS = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that spin cost other trials 
 LONGEST = 30  # characters of a temporary folder: the names of Ray's sockets end at 107
 
 
-Started = Callable[[], tuple[Resources, Path]]
+Started = Callable[[], tuple[Sequence[Resources], Path]]
 
 
 @contextlib.contextmanager
 def starting(launch: spec.Launch, resources: Resources, owner: Path, *, ahead: bool) -> Iterator[Started]:
     """Ray for a study: started beside what this block does, if `ahead`, or else when it is first asked for.
 
-    Asking waits until it runs, and tells what it has and its folder for scratch. It ends with the block.
+    Asking waits until it runs, and tells what its nodes have and its folder for scratch. It ends with the
+    block.
 
     Raises:
         UserError: no cluster answers at the launch's address; it is raised where Ray is asked for.
@@ -59,7 +61,7 @@ def starting(launch: spec.Launch, resources: Resources, owner: Path, *, ahead: b
     with ThreadPoolExecutor(1) as beside, contextlib.ExitStack() as ending:
 
         @functools.cache
-        def start() -> tuple[Resources, Path]:
+        def start() -> tuple[Sequence[Resources], Path]:
             place = ending.enter_context(scratch(owner))
             return ending.enter_context(running(launch, resources, place)), place
 
@@ -71,8 +73,8 @@ def starting(launch: spec.Launch, resources: Resources, owner: Path, *, ahead: b
 
 
 @contextlib.contextmanager
-def running(launch: spec.Launch, resources: Resources, scratch: Path) -> Iterator[Resources]:
-    """Join a cluster, or start one here that ends with this block; what it has in all.
+def running(launch: spec.Launch, resources: Resources, scratch: Path) -> Iterator[Sequence[Resources]]:
+    """Join a cluster, or start one here that ends with this block; what each of its nodes has.
 
     A Ray that this process uses already is used, and left as it is. Ray's own files go to `scratch`.
 
@@ -85,12 +87,12 @@ def running(launch: spec.Launch, resources: Resources, scratch: Path) -> Iterato
     import ray
 
     if ray.is_initialized():
-        yield _available()
+        yield nodes.living()
         return
     try:
         _start(launch, resources, scratch)
         with contextlib.nullcontext() if launch.address else _prepared_workers():
-            yield _available()
+            yield nodes.living()
     finally:
         ray.shutdown()
 
@@ -187,6 +189,11 @@ def _start(launch: spec.Launch, resources: Resources, scratch: Path) -> None:
 
 def _knock(address: str) -> None:
     """Find out at once what Ray would try for two minutes: whether anybody listens at a host and port."""
+    if address.startswith("ray://"):
+        raise UserError(
+            f"--address {address} is Ray's client, which needs no node; "
+            "call gnap-search on a node of the cluster, with --address HOST:PORT of its head, or auto."
+        )
     host, colon, port = address.rpartition("/")[2].partition(":")
     if colon and port.isdigit():
         try:
@@ -201,13 +208,6 @@ def _no_answer(address: str, problem: Exception) -> UserError:
         f"No Ray cluster answers at --address {address} ({first}); "
         "start one with `ray start --head`, set RAY_AUTH_MODE=token if it has one, or leave the flag out."
     )
-
-
-def _available() -> Resources:
-    import ray
-
-    total = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray is annotated in part
-    return Resources(total.get("CPU", 0), total.get("GPU", 0))
 
 
 @contextlib.contextmanager

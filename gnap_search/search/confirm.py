@@ -13,10 +13,11 @@ from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.results import Point
 from gnap_search.runs import Run
-from gnap_search.search import cluster, resources, retraining
+from gnap_search.search import cluster, nodes, resources, retraining
 from gnap_search.search.launch import Load, refuse_place
 from gnap_search.search.ledger import Ask
 from gnap_search.search.lock import DriverLock, Lease, refuse_if_driven
+from gnap_search.search.nodes import Room
 from gnap_search.search.resources import Resources
 from gnap_search.search.retraining import Progress, Retraining, Retrainings
 from gnap_search.search.workers import Workers
@@ -87,17 +88,18 @@ class _Drive:
         available, scratch = ray()
         cluster.sweep(self._run.folder, kept=scratch)
         resources.refuse_too_few(available, each, self._launch.address or "this machine")
-        at_once = min(available.workers(each), left)
+        at_once = min(resources.workers(available, each), left)
         self._listener.study_started(len(self._asked) - left, len(self._asked), at_once, self._front)
         workers = Workers(self._lease, each, scratch, self._listener, WAY_ON)
-        interrupted = self._train(at_once, workers)
+        with nodes.watched(self._launch.address, available, WAY_ON) as present:
+            interrupted = self._train(Room(present, each, self._listener), workers)
         return Summary(self._failures(), interrupted)
 
-    def _train(self, at_once: int, workers: Workers) -> bool:
+    def _train(self, room: Room, workers: Workers) -> bool:
         from gnap_search.search.proposals import Proposals
 
         orders = functools.partial(self._orders, workers=workers)
-        proposals = Proposals(self._retrainings, self._progress, self._listener, orders, at_once)
+        proposals = Proposals(self._retrainings, self._progress, self._listener, orders, room, self._lease)
         return workers.train(proposals, self._data)
 
     def _orders(self, ask: Ask, workers: Workers) -> dict[str, Any]:

@@ -11,9 +11,10 @@ import numpy as np
 from gnap_search import spec
 from gnap_search.contracts import Data, Listener
 from gnap_search.runs import Run
-from gnap_search.search import cluster, resources
+from gnap_search.search import cluster, nodes, resources
 from gnap_search.search.ledger import Ask, Ledger
 from gnap_search.search.lock import Lease
+from gnap_search.search.nodes import Room
 from gnap_search.search.resources import Resources
 from gnap_search.search.standing import Standing
 from gnap_search.search.workers import Workers
@@ -47,11 +48,12 @@ class Drive:
         available, scratch = ray()
         cluster.sweep(self._run.folder, kept=scratch)
         resources.refuse_too_few(available, trial, self._launch.address or "this machine")
-        at_once = min(available.workers(trial), self._ledger.left)
+        at_once = min(resources.workers(available, trial), self._ledger.left)
         self._listener.study_started(self._ledger.done, self._study.trials, at_once, self.standing.front)
         way_on = f"`gnap-search resume {self._run.name}`"
         workers = Workers(self._lease, trial, scratch, self._listener, way_on)
-        return self._train(adopted, at_once, workers)
+        with nodes.watched(self._launch.address, available, way_on) as present:
+            return self._train(adopted, Room(present, trial, self._listener), workers)
 
     def score(self) -> None:
         """Measure the front's networks on the test split, those that have not been measured before."""
@@ -77,11 +79,11 @@ class Drive:
         self._ledger.complete(ask.number, last)
         return True
 
-    def _train(self, adopted: list[Ask], at_once: int, workers: Workers) -> bool:
+    def _train(self, adopted: list[Ask], room: Room, workers: Workers) -> bool:
         from gnap_search.search.proposals import Proposals
 
         orders = functools.partial(self._orders, workers=workers)
-        proposals = Proposals(self._ledger, self.standing, self._listener, orders, at_once)
+        proposals = Proposals(self._ledger, self.standing, self._listener, orders, room, self._lease)
         proposals.adopt(adopted)
         return workers.train(proposals, self._data)
 

@@ -1,12 +1,15 @@
-"""Lock and lease: one driver a study, and no writing worker that outlived its driver.
+"""Lock and lease: one driver a study, one worker a trial, and no writing worker that outlived its driver.
 
 The kernel frees the lock when its holder dies, however it dies. Workers of a killed driver may live on for a
-moment; they compare the lease that they were given with the one in the folder before every write.
+moment; so may a worker that could not be reached, and whose trial another one has taken over. They compare
+the leases that they were given, the study's and the trial's, with those in the folders before every write.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import fcntl
 import json
 import os
@@ -18,12 +21,14 @@ from typing import IO, Self
 from gnap_search.errors import UserError
 from gnap_search.runs import write_atomically
 
+LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)  # what a shared file system may say of a lock
+
 
 class DriverLock:
     """The right to drive a study; a context manager.
 
     Raises:
-        UserError: another process holds it; its id and host are told.
+        UserError: another process holds it; its id and host are told. Or the file system knows no locks.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -31,11 +36,11 @@ class DriverLock:
         self._file: IO[str] | None = None
 
     def __enter__(self) -> Self:
-        file = self._path.open("a+")
-        if not _locked(file):
-            holder = _holder(self._path)
-            file.close()
-            raise UserError(_refusal(self._path.parent.name, holder))
+        with contextlib.ExitStack() as refused:
+            file = refused.enter_context(self._path.open("a+"))
+            if not _locked(file):
+                raise UserError(_refusal(self._path.parent.name, _holder(self._path)))
+            refused.pop_all()
         self._file = file
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
@@ -51,7 +56,7 @@ def refuse_if_driven(folder: Path) -> None:
     """Find out, without writing anything, whether a study may be driven.
 
     Raises:
-        UserError: another process drives it.
+        UserError: another process drives it, or the file system knows no locks.
     """
     path = folder / "driver.lock"
     if path.exists():
@@ -68,15 +73,16 @@ class Lease:
     token: str
 
     @classmethod
-    def grant(cls, folder: Path) -> Self:
-        """A new lease; every earlier one has ended."""
-        lease = cls(folder / "driver.lease", secrets.token_hex(8))
+    def grant(cls, folder: Path, name: str = "driver.lease") -> Self:
+        """A new lease; every earlier one of this folder and name has ended."""
+        lease = cls(folder / name, secrets.token_hex(8))
         write_atomically(lease.path, lease.token)
         return lease
 
     def end(self) -> None:
-        """Ask the workers to stop at the end of their epoch."""
-        write_atomically(self.path, f"{self.token} ending")
+        """Ask the workers to stop at the end of their epoch; those of a later driver are not asked."""
+        if self.held():
+            write_atomically(self.path, f"{self.token} ending")
 
     def held(self) -> bool:
         """Whether its driver is the study's driver still."""
@@ -94,11 +100,22 @@ class Lease:
 
 
 def _locked(file: IO[str]) -> bool:
-    """Lock an open file; whether it worked."""
+    """Lock an open file; whether it worked.
+
+    Raises:
+        UserError: its file system has no locks.
+    """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as problem:
+        if problem.errno not in LOCKLESS:
+            raise
+        raise UserError(
+            f"The file system of {file.name} knows no locks, which keep a second driver out; "
+            "mount it with them (Lustre: -o flock), or put --runs on another one."
+        ) from None
     return True
 
 

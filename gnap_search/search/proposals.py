@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,8 +15,9 @@ from ray.tune.search import Searcher
 from gnap_search.contracts import Listener
 from gnap_search.results import Point
 from gnap_search.search.ledger import Ask
+from gnap_search.search.lock import Lease
 
-DEATHS = 3  # of a trial's worker process, after which the trial has failed
+DEATHS = 3  # of a trial's worker processes at the same epoch, after which the trial has failed
 
 
 class Asking(Protocol):
@@ -64,13 +66,15 @@ class Proposals(Searcher):
         following: Following,
         listener: Listener,
         configure: Callable[[Ask], dict[str, Any]],
-        workers: int,
+        room: Callable[[], int],
+        lease: Lease,
     ) -> None:
         super().__init__()
         self._asking, self._following, self._listener = asking, following, listener
-        self._configure, self._workers = configure, workers
+        self._configure, self._room, self._lease = configure, room, lease
         self._adopted: list[Ask] = []
-        self._running: dict[str, int] = {}
+        self._running: dict[str, Ask] = {}
+        self._deaths: Counter[tuple[int, int]] = Counter()  # of a trial at an epoch
         self._ended = False
         self.halt: str | None = None
         self.problem: Exception | None = None
@@ -80,26 +84,27 @@ class Proposals(Searcher):
         self._adopted = list(asks)
 
     def end(self) -> None:
-        """Hand out no more."""
+        """Hand out no more, and let what runs stop at the end of its epoch."""
         self._ended = True
+        self._lease.end()
 
     # Ray's annotation leaves out the word that its documentation asks for.
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # see above
         """A trial's configuration; None for not now, because a running trial may yet fail and be retried."""
         if self._ended:
             return Searcher.FINISHED
-        if len(self._running) >= self._workers:
+        if len(self._running) >= self._room():
             return None
         ask = self._adopted.pop(0) if self._adopted else self._asking.ask()
         if ask is None:
             return None if self._running else Searcher.FINISHED
-        self._running[trial_id] = ask.number
+        self._running[trial_id] = ask
         return self._configure(ask)
 
     def worth_going_on(self, trial_id: str, result: Mapping[str, Any]) -> bool:
         """Take in what a trial reports, and judge it."""
         with self._remembering():
-            return self._take_in(self._running[trial_id], result)
+            return self._take_in(self._running[trial_id].number, result)
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
         """Nothing: the scheduler has been told, which comes first."""
@@ -118,12 +123,22 @@ class Proposals(Searcher):
         if error or not result:
             return
         with self._remembering():
-            self._settle(self._running.pop(trial_id), result)
+            self._settle(self._running.pop(trial_id).number, result)
 
     def broken(self, trial_id: str, reason: str) -> None:
-        """A trial's worker process could not do its work."""
+        """A trial's worker process has died; the next one goes on, unless the trial does not get any further.
+
+        A trial that gets on is not what its workers died of: nodes may leave a cluster time and again.
+        """
+        ask = self._running.pop(trial_id)
+        last = self._following.last(ask.number)
+        moment = ask.number, last.epoch if last else 0
+        self._deaths[moment] += 1
+        if self._deaths[moment] < DEATHS:
+            self._adopted.insert(0, ask)
+            return
         with self._remembering():
-            self._fail(self._running.pop(trial_id), reason)
+            self._fail(ask.number, reason)
 
     def save(self, checkpoint_path: str) -> None:
         """An empty file: there is nothing to keep that Optuna does not keep."""
@@ -175,14 +190,14 @@ class Deaths(tune.Callback):
         self._proposals = proposals
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """Ray has given a trial up."""
+        """Ray has lost a worker process."""
         del iteration, trials, info
         self._proposals.broken(trial.trial_id, _cause(trial))
 
 
 def _cause(trial: Trial) -> str:
-    """One line: deaths are counted, an exception is quoted."""
+    """One line: deaths have been counted, an exception is quoted."""
     text = Path(trial.error_file).read_text().strip() if trial.error_file else ""
     if "raised in its creation task" in text:
         return f"its worker process could not start: {text.splitlines()[-1]}"
-    return f"its worker process died {trial.num_failures} times (killed, or out of memory)"
+    return f"its worker process died {DEATHS} times at the same epoch (killed, or out of memory)"

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import math
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gnap_search import spec
@@ -45,19 +46,27 @@ def per_trial(launch: spec.Launch) -> Resources:
     )
 
 
-def refuse_too_few(available: Resources, trial: Resources, where: str) -> None:
-    """See that at least one trial fits.
+def workers(nodes: Iterable[Resources], trial: Resources) -> int:
+    """How many trials fit at once; each takes all that it needs from one node."""
+    return sum(node.workers(trial) for node in nodes)
+
+
+def refuse_too_few(nodes: Sequence[Resources], trial: Resources, where: str) -> None:
+    """See that at least one trial fits; `where` is this machine, or the largest of the nodes.
 
     Raises:
         UserError: it does not.
     """
     wishes = {
-        "--cpus-per-trial": (trial.cpus, available.cpus, "processors"),
-        "--gpus-per-trial": (trial.gpus, available.gpus, "GPUs"),
+        "--cpus-per-trial": (trial.cpus, max((node.cpus for node in nodes), default=0), "processors"),
+        "--gpus-per-trial": (trial.gpus, max((node.gpus for node in nodes), default=0), "GPUs"),
     }
     for flag, (wanted, present, what) in wishes.items():
         if wanted > present:
             raise UserError(f"{flag} {wanted:g} is too much: {where} has {present:g} {what}.")
+    if not workers(nodes, trial):
+        both = f"--cpus-per-trial {trial.cpus:g} with --gpus-per-trial {trial.gpus:g}"
+        raise UserError(f"{both} is too much: no single node has as many of both.")
 
 
 def of_this_machine(*, with_gpus: bool) -> Resources:

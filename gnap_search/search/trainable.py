@@ -8,6 +8,7 @@ reason and no exception: Ray restarts those whose process died, and those alone.
 from __future__ import annotations
 
 import errno
+import functools
 import socket
 import time
 import traceback
@@ -53,10 +54,13 @@ class Trainable(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Train for about a second, at least one epoch, and report."""
+        astray = self._astray()
+        if astray:
+            return self._result(halt=astray)
         try:
             return self._advance()
         except TrialError as problem:
-            return self._result(failure=str(problem))
+            return self._result(failure=str(problem), halt=self._astray())
         except Exception as problem:  # noqa: BLE001 (a trial's code is anybody's, and one trial must not end a study)
             if _says_full(problem):
                 return self._result(halt=f"No space left on device: {self._folder}")
@@ -77,18 +81,20 @@ class Trainable(tune.Trainable):
         self._trial: Any = None
         self._reported = 0
 
-    def _advance(self) -> dict[str, Any]:
-        from gnap_search.training.trial import Trial
-
-        notice = None
+    def _astray(self) -> str | None:
+        """Why a worker on this node must not go on; None when it may."""
+        folder, host = self._lease.path.parent, socket.gethostname()
+        shared = "put --runs on a file system that all nodes share"
         if not self._lease.path.exists():
-            where = f"{socket.gethostname()} does not see {self._lease.path.parent}"
-            return self._result(halt=f"{where}: put --runs on a file system that all nodes share")
+            return f"{host} does not see {folder}: {shared}"
+        if not self._lease.held():
+            return f"{folder} on {host} belongs to another driver: stop that one, or {shared}"
+        return None
+
+    def _advance(self) -> dict[str, Any]:
+        notice = None
         if self._trial is None:
-            plan = Plan.from_json(self._plan)
-            self._trial = Trial(
-                plan, self._data, self._folder, self._device, self._lease.held, kept=self._kept
-            )
+            self._trial = self._begun()
             notice = self._trial.notice
         pause = time.monotonic() + SLICE
         while not (self._trial.finished or self._lease.ending()):
@@ -97,6 +103,16 @@ class Trainable(tune.Trainable):
                 break
         self._write()
         return self._result(notice=notice)
+
+    def _begun(self) -> Any:
+        """The trial, taken over from a worker that is dead, or that Ray only believes to be."""
+        from gnap_search.training.trial import Trial
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        own = Lease.grant(self._folder, "worker.lease")
+        owned = functools.partial(_all_held, self._lease, own)
+        plan = Plan.from_json(self._plan)
+        return Trial(plan, self._data, self._folder, self._device, owned, kept=self._kept)
 
     def _write(self) -> None:
         """What is reported is in the folder by then; what comes to an end early leaves its newest state."""
@@ -130,6 +146,10 @@ class Trainable(tune.Trainable):
             pass
         first = (str(problem).splitlines() or [""])[0]
         return f"{type(problem).__name__}: {first}"
+
+
+def _all_held(*leases: Lease) -> bool:
+    return all(lease.held() for lease in leases)
 
 
 def _says_full(problem: Exception) -> bool:

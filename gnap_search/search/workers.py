@@ -59,7 +59,6 @@ class Workers:
 
     def _end_gently(self, proposals: Proposals) -> None:
         proposals.end()
-        self.lease.end()
         self.listener.message(
             f"Stopping at the end of the running epochs (Ctrl-C again: at once). Go on with {self.way_on}."
         )
@@ -69,7 +68,7 @@ class Workers:
         from ray import tune
         from ray.tune import TuneError
 
-        from gnap_search.search.proposals import DEATHS, Deaths
+        from gnap_search.search.proposals import Deaths
         from gnap_search.search.scheduler import Scheduler
         from gnap_search.search.trainable import Trainable
 
@@ -86,7 +85,7 @@ class Workers:
                 num_samples=-1,
                 resources_per_trial={"cpu": self.each.cpus, "gpu": self.each.gpus},
                 reuse_actors=True,
-                max_failures=DEATHS - 1,
+                max_failures=0,  # the proposals count, and hand a trial out again
                 raise_on_failed_trial=False,
                 trial_dirname_creator=lambda one: one.trial_id,
                 verbose=0,

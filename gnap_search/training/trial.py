@@ -152,7 +152,7 @@ class Trial:
 
     def _refuse_if_lost(self) -> None:
         if not self._owned():
-            raise TrialError("the study belongs to another driver by now")
+            raise TrialError("its folder belongs to another process by now")
 
 
 def _beats(one: Point, other: Point) -> bool:

@@ -48,6 +48,7 @@ REFUSED = [
     (["pareto", "--gpus-per-trial", "99"], "--gpus-per-trial 99 is too much"),
     (["pareto", "--storage", "nonsense://x"], "--storage nonsense://x cannot be used"),
     (["pareto", "--dataset", "mnist", "--data-root", "nowhere", "--no-download"], "nowhere"),
+    (["pareto", "--address", "ray://host:10001"], "call gnap-search on a node of the cluster"),
     (["resume", "nothing"], "There is no study 'nothing' in runs"),
     (["resume", "../x"], "'../x' cannot name a study"),
     (

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import secrets
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import optuna
+import pytest
 
 from gnap_search import datasets, spec
 from gnap_search.contracts import Data
@@ -155,3 +157,20 @@ def kill_all(mark: str) -> None:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def drivers(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Makes `Drivers` of new studies; none of their processes outlives the test."""
+    from tests.search.drivers import Drivers  # which needs this file
+
+    made: list[Drivers] = []
+
+    def make(storage: str | None = None, **study: object) -> Drivers:
+        name = f"kill-{secrets.token_hex(4)}"
+        made.append(Drivers(tmp_path / name, storage, **study))
+        return made[-1]
+
+    yield make
+    for one in made:
+        kill_all(one.mark)

@@ -1,4 +1,7 @@
-"""A driver in a process of its own, for tests that kill it: python driver.py FOLDER STUDY_TOML [STORAGE]."""
+"""A driver in a process of its own, for tests that kill it: python driver.py FOLDER STUDY_TOML [NAME=VALUE].
+
+The names, of which there may be several, are fields of `spec.Launch`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 
 from gnap_search import datasets, spec
 from gnap_search.report.quiet import Quiet
-from gnap_search.search import launch
+from gnap_search.search import launch, nodes
 
 
 class Told(Quiet):
@@ -17,11 +20,11 @@ class Told(Quiet):
         sys.stdout.write(f"{text}\n")
 
 
-def main(folder: str, study: str, storage: str | None = None) -> int:
+def main(folder: str, study: str, *given: str) -> int:
     asked = spec.Study.read(Path(study))
-    summary = launch.run(
-        asked, Path(folder), spec.Launch(storage=storage), Told(), lambda *_: datasets.load(asked.dataset)
-    )
+    place = spec.Launch.model_validate(dict(one.split("=", 1) for one in given))
+    nodes.PATIENCE = 3.0  # on this machine a head that is there answers at once
+    summary = launch.run(asked, Path(folder), place, Told(), lambda *_: datasets.load(asked.dataset))
     return 130 if summary.interrupted else 0
 
 

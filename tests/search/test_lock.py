@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -50,6 +52,15 @@ def test_looking_does_not_lock(tmp_path: Path):
     refuse_if_driven(tmp_path)
     with DriverLock(tmp_path):
         pass
+
+
+def test_a_file_system_without_locks_is_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def lockless(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")  # Lustre, mounted without -o flock
+
+    monkeypatch.setattr(fcntl, "flock", lockless)
+    with pytest.raises(UserError, match=r"driver\.lock knows no locks, .* another one"):
+        DriverLock(tmp_path).__enter__()
 
 
 def test_a_new_lease_ends_the_old_one(tmp_path: Path):

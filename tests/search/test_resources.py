@@ -32,12 +32,25 @@ def test_the_scarcer_one_decides():
 
 
 def test_more_than_there_is_is_refused():
-    few = Resources(cpus=2, gpus=1)
+    few = [Resources(cpus=2, gpus=1)]
     with pytest.raises(UserError, match="--cpus-per-trial 3 is too much: here has 2 processors"):
         resources.refuse_too_few(few, Resources(cpus=3, gpus=0), "here")
     with pytest.raises(UserError, match="--gpus-per-trial 2 is too much: here has 1 GPUs"):
         resources.refuse_too_few(few, Resources(cpus=1, gpus=2), "here")
     resources.refuse_too_few(few, Resources(cpus=2, gpus=1), "here")
+
+
+def test_a_trial_takes_all_that_it_needs_from_one_node():
+    head, small, large = (Resources(cpus, gpus) for cpus, gpus in ((0, 0), (3, 1), (5, 0)))
+    assert resources.workers([head, small, large], Resources(cpus=2, gpus=0)) == 3
+    assert resources.workers([head, small, large], Resources(cpus=2, gpus=1)) == 1
+    assert resources.workers([head], Resources(cpus=0.5, gpus=0)) == resources.workers([], head) == 0
+    with pytest.raises(UserError, match="--cpus-per-trial 8 is too much: there has 5 processors"):
+        resources.refuse_too_few([small, large], Resources(cpus=8, gpus=0), "there")
+    with pytest.raises(UserError, match="no single node has as many of both"):
+        resources.refuse_too_few([small, large], Resources(cpus=4, gpus=1), "there")
+    with pytest.raises(UserError, match="there has 0 processors"):
+        resources.refuse_too_few([], Resources(cpus=1, gpus=0), "there")
 
 
 def test_a_trial_computes_with_its_own_processors():

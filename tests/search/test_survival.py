@@ -4,74 +4,17 @@ from __future__ import annotations
 
 import os
 import random
-import secrets
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from gnap_search.results import Point
-from gnap_search.runs import Run
-from tests.search.conftest import all_gone, asked, check_laws, kill_all, small_study
+from tests.search.conftest import all_gone, asked, check_laws
+from tests.search.drivers import Drivers, points_known, wait_for_epochs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-DRIVER = Path(__file__).with_name("driver.py")
 AT_ONCE = 8  # seconds on a busy machine; it takes a few tenths of one on an idle one
 POSTGRES = os.environ.get("GNAP_SEARCH_TEST_POSTGRES")
-
-
-class Drivers:
-    """Starts drivers of one study, one after the other, each in a session of its own."""
-
-    def __init__(self, folder: Path, storage: str | None = None, **study: object) -> None:
-        self.run, self.storage = Run(folder), storage
-        self.mark = f"gnap-test-{secrets.token_hex(8)}"
-        self._file = folder.with_name("asked.toml")
-        self._file.write_text(small_study(**study).to_toml())
-
-    def start(self) -> subprocess.Popen[str]:
-        arguments = [str(self.run.folder), str(self._file), *([self.storage] if self.storage else [])]
-        return subprocess.Popen(
-            [sys.executable, DRIVER, *arguments],
-            env={**os.environ, "MARK": self.mark, "PYTHONPATH": os.pathsep.join(sys.path)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-
-    def finish(self) -> str:
-        """Drive the study to its end; what was printed."""
-        driver = self.start()
-        output, _ = driver.communicate(timeout=200)
-        assert driver.returncode == 0, output
-        return output
-
-    def kill(self, driver: subprocess.Popen[str]) -> None:
-        kill_all(self.mark)
-        driver.communicate()
-
-
-@pytest.fixture
-def drivers(tmp_path: Path) -> Iterator[type[Drivers]]:
-    made: list[Drivers] = []
-
-    def make(storage: str | None = None, **study: object) -> Drivers:
-        name = f"kill-{secrets.token_hex(4)}"
-        made.append(Drivers(tmp_path / name, storage, **study))
-        return made[-1]
-
-    yield make
-    for one in made:
-        kill_all(one.mark)
-
-
-def points_known(run: Run) -> dict[str, Point]:
-    return {point.id: point for point in run.points()} if (run.folder / "study.toml").exists() else {}
 
 
 def kill_at_random(one: Drivers, generator: random.Random) -> None:
@@ -86,13 +29,6 @@ def kill_at_random(one: Drivers, generator: random.Random) -> None:
     one.kill(driver)
     after = points_known(one.run)
     assert {name: after.get(name) for name in known} == known
-
-
-def wait_for_epochs(run: Run) -> None:
-    """Until there is one epoch more than now, which a driver may not have heard of yet."""
-    before = len(points_known(run))
-    while len(points_known(run)) == before:
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

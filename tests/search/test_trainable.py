@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,31 @@ def test_a_worker_of_an_earlier_driver_writes_nothing(configure):
     configuration = configure(0)
     Lease.grant(Path(configuration["lease"][0]).parent)
     result = Worker(configuration).step()
-    assert result["done"]
+    assert result["done"] and "belongs to another driver" in result["halt"]
+    assert not Path(configuration["folder"]).exists()
+
+
+def test_a_worker_that_is_held_for_dead_writes_no_more_once_its_trial_goes_on_elsewhere(
+    configure, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(trainable, "SLICE", 0.0)
+    configuration = configure(0)
+    cut_off = Worker(configuration)
+    cut_off.step()
+    finish(Worker(configuration))
+    files = {path: path.read_bytes() for path in Path(configuration["folder"]).rglob("*") if path.is_file()}
+    result = cut_off.step()
+    assert result["done"] and "belongs to another process" in result["failure"]
+    assert {path: path.read_bytes() for path in files} == files
+    assert len(Path(configuration["folder"], "history.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_node_that_does_not_see_the_run_folder_is_named_with_what_to_do(configure):
+    configuration = configure(0)
+    Path(configuration["lease"][0]).unlink()
+    result = Worker(configuration).step()
+    assert result["done"] and result["halt"].startswith(f"{socket.gethostname()} does not see ")
+    assert "file system that all nodes share" in result["halt"]
     assert not Path(configuration["folder"]).exists()
 
 
