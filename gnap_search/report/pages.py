@@ -95,6 +95,8 @@ def status(found: Status) -> RenderableType:
     if front.points:
         table.add_row("best", _in_short(front.points[-1]))
         table.add_row("knee", _in_short(front.knee()))
+        count = len(confirmed.points(found.run))
+        table.add_row("confirmed", f"{count} of {wording.plural(len(front.points), 'front point')}")
     if found.state == "stopped":
         place = found.run.folder.parent
         table.add_row("go on with", f"gnap-search resume {found.run.name} --runs {place}")

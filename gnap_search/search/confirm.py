@@ -34,7 +34,7 @@ class Summary:
 
 
 def run(
-    study: Run,
+    searched: Run,
     points: Sequence[Point],
     seeds: int,
     launch: spec.Launch,
@@ -49,22 +49,23 @@ def run(
         UserError: something is wrong with where it should run, the study is being driven, its data are
             others, or every training failed.
     """
+    searched = Run(searched.folder.absolute())  # the workers have working directories of their own
     each = resources.per_trial(launch)
     machine = resources.of_this_machine(with_gpus=each.gpus > 0)
-    refuse_place(launch, study.folder, machine, each)
-    refuse_if_driven(study.folder)
-    asked = retraining.wanted(Run(study.folder.absolute()), points, seeds)
-    with cluster.starting(launch, machine.for_trials(len(asked), each), study.folder, ahead=False) as ray:
+    refuse_place(launch, searched.folder, machine, each)
+    refuse_if_driven(searched.folder)
+    asked = retraining.wanted(searched, points, seeds)
+    with cluster.starting(launch, machine.for_trials(len(asked), each), searched.folder, ahead=False) as ray:
         from gnap_search.search import storage
 
-        data = load(study.study, launch)
-        study.refuse_other_data(data.digest)
+        data = load(searched.study, launch)
+        searched.refuse_other_data(data.digest)
         with (
             cluster.silence(verbose=launch.verbose),
-            storage.told_in_a_sentence(study.folder, WAY_ON),
-            DriverLock(study.folder),
+            storage.told_in_a_sentence(searched.folder, WAY_ON),
+            DriverLock(searched.folder),
         ):
-            return _Drive(Run(study.folder.absolute()), asked, data, launch, listener).to_the_end(ray, each)
+            return _Drive(searched, asked, data, launch, listener).to_the_end(ray, each)
 
 
 class _Drive:

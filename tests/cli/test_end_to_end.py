@@ -74,9 +74,12 @@ def test_from_nothing_to_a_model(run: Run) -> None:
     assert "±" in run("front", "small").stdout
     told = {point["id"]: point["confirmed"] for point in front_of(run)}
     assert told[best["id"]]["seeds"] == [0, 1]
-    assert "confirmed with 2 fresh seeds: " in run("export", "small", "-o", "confirmed").stdout
+    exported = " ".join(run("export", "small", "-o", "confirmed").stdout.split())
+    assert "confirmed with 2 fresh seeds: " in exported
     manifest = json.loads(Path("confirmed/model.json").read_text())
     assert manifest["confirmed"] == told[manifest["point"]] is not None
+
+    assert "confirmed" in run("show", "small").stdout
 
     run("front", "small", "--configurations", "again.toml", "--seeds", "2")
     assert "seeds = [0, 1]" in Path("again.toml").read_text()

@@ -31,9 +31,9 @@ from gnap_search.training.plan import Plan
 from gnap_search.training.trial import Trial
 from tests.search.conftest import Notes, digits, kill_all, load, small_study
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 EPOCHS, SEEDS = 5, 2
-STRENGTHS = (3e-4, 1e-2)  # of the two trials of the study
+SCALES = (0.5, 2.0)  # of the two trials of the study: a small network and a good one
 DIVERGING = {"learning_rate": 100.0, "weight_decay": 10.0}
 
 
@@ -60,13 +60,12 @@ def by_hand(plan: Plan, folder: Path) -> dict[int, Repeat]:
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A study of two trials as a search leaves it."""
     run, study = Run(tmp_path_factory.mktemp("searched") / "one"), small_study(trials=2, epochs=EPOCHS)
-    for number, strength in enumerate(STRENGTHS):
-        plan = Plan(
-            number, seed=7 + number, settings={"pruning_strength": strength}, **study.for_each_trial()
-        )
+    for number, scale in enumerate(SCALES):
+        plan = Plan(number, seed=7 + number, settings={"seed_scale": scale}, **study.for_each_trial())
         assert list(train(plan, run.trial_folder(number)))
     (run.folder / "study.toml").write_text(study.to_toml())
     (run.folder / "launch.toml").write_text(spec.Launch().to_toml())
+    assert {point.trial for point in run.front().points} == {0, 1}
     return run
 
 
@@ -213,7 +212,7 @@ def test_a_training_that_fails_is_told_and_the_others_count(run: Run) -> None:
     others = [point for point in run.front().points if point.trial != trial]
     summary = confirmed(run, seeds=1)
     assert len(summary.failures) == 1
-    assert summary.failures[0].startswith(f"trial {trial} with seed 0 failed: its training loss became")
+    assert summary.failures[0].startswith(f"trial {trial} with seed 0 failed: the training loss became")
     assert set(run.confirmed) == {point.id for point in others}
     with pytest.raises(UserError, match=f"All 1 trainings failed; the last one: trial {trial} with seed 0"):
         confirm.run(run, run.front().points[:1], 1, spec.Launch(), Notes(), load)
