@@ -1,11 +1,13 @@
 """Forest: proposes the training that promises most for the front, measured against what it will cost.
 
-A forest of extremely randomised trees (Geurts, Ernst and Wehenkel, Machine Learning 2006) learns from the
-finished trainings how large and how accurate a network becomes with given settings; as in SMAC (Hutter, Hoos
-and Leyton-Brown, LION 2011), what its trees disagree in is what it does not know. The promise of settings is
-the hypervolume that they are expected to add to the front, the mean over the trees (Emmerich, 2005); what
-running trainings will probably come to counts as reached. It is divided by the expected cost (Snoek,
-Larochelle and Adams, arXiv 1206.2944, section 3.2). That all of this works together as it does here is ours.
+A linear trend and, for what it leaves, a forest of extremely randomised trees (Geurts, Ernst and Wehenkel,
+Machine Learning 2006) learn from the finished trainings how large and how accurate a network becomes with given
+settings. As in SMAC (Hutter, Hoos and Leyton-Brown, LION 2011), what the trees disagree in, and how far they
+are off, is what is not known. The promise of settings is the hypervolume that they are expected to add to the
+front (Emmerich, 2005), where what running trainings will probably come to counts as reached. It is divided by a
+power of the expected cost that falls from 1 to 0 while the study goes on (Snoek, Larochelle and Adams, arXiv
+1206.2944, section 3.2, and Lee et al., arXiv 2003.10870, section 3): cheap trainings come first, and the last
+ones may cost what they want. That all of this works together as it does here is ours.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ TREES = 40
 ANYWHERE, NEARBY = 250, 250  # candidates: in the whole space, and around settings that the front came from
 STEP = 0.15  # of those nearby, the standard deviation as a share of a range
 LEARNT = 1000  # trainings at most, the newest: beyond, a proposal takes seconds and is hardly better
+TREND = 0.3  # of the squares of the trend's coefficients
+LEAST_DEVIATION = 0.03  # decades: a training repeated with another seed ends as far away
 NOTHING = 1e-9  # of the box: so little is added when nothing is
 
 Settings = Mapping[str, Any]
@@ -52,15 +56,18 @@ class Known:
     front: Front
 
 
-def proposal(parameters: Parameters, known: Known, random: np.random.Generator) -> dict[str, Value]:
-    """The settings of the next training; at least one must have finished."""
+def proposal(
+    parameters: Parameters, known: Known, random: np.random.Generator, thrift: float = 1.0
+) -> dict[str, Value]:
+    """The settings of the next training; at least one must have finished. `thrift` is the cost's power."""
     encoding = Encoding(parameters)
     candidates = _candidates(encoding, known, random)
-    model = _Model(encoding, known.finished[-LEARNT:], int(random.integers(2**31)))
+    model = _Model(encoding, known.finished[-LEARNT:], random)
     steps = _Steps(known.front, model.expected(known.running))
     promise = np.log10(steps.gains(model.outcomes(candidates)).mean(0) + NOTHING)
     expense = Expense(parameters, known.costs)
-    return candidates[int(np.argmax(promise - [expense(settings) for settings in candidates]))]
+    costs = np.array([expense(settings) for settings in candidates])
+    return candidates[int(np.argmax(promise - thrift * costs))]
 
 
 def _candidates(encoding: Encoding, known: Known, random: np.random.Generator) -> list[dict[str, Value]]:
@@ -75,25 +82,48 @@ def _candidates(encoding: Encoding, known: Known, random: np.random.Generator) -
 
 
 class _Model:
-    """Settings -> log10 parameters, log10 MACs and log10 error of what they end as, one answer a tree."""
+    """Settings -> log10 parameters, log10 MACs and log10 error of what they end as, a sample a tree.
 
-    def __init__(self, encoding: Encoding, finished: Sequence[Finished], seed: int) -> None:
+    A linear trend, which goes on where nobody has been, and trees for what it leaves; each tree's answer is
+    moved by noise as large as the trees' errors on trainings that they have not seen.
+    """
+
+    def __init__(self, encoding: Encoding, finished: Sequence[Finished], random: np.random.Generator) -> None:
         from sklearn.ensemble import ExtraTreesRegressor
+        from sklearn.linear_model import Ridge
 
         self._encoding = encoding
-        outcomes = [_outcome(one.point) for one in finished]
-        self._forest = ExtraTreesRegressor(TREES, bootstrap=True, random_state=seed)
-        self._forest.fit(self._inputs([one.settings for one in finished]), outcomes)
+        inputs = self._inputs([one.settings for one in finished])
+        outcomes = np.array([_outcome(one.point) for one in finished])
+        self._trend = Ridge(TREND).fit(inputs, outcomes)
+        left = outcomes - self._trend.predict(inputs)
+        self._forest = ExtraTreesRegressor(
+            TREES, bootstrap=True, random_state=int(random.integers(2**31))
+        ).fit(inputs, left)
+        self._noise = random.normal(0, 1, (TREES, 1, left.shape[1])) * self._deviation(inputs, left)
+
+    def _deviation(self, inputs: np.ndarray, left: np.ndarray) -> np.ndarray:
+        """The root mean square error of each outcome, of every tree on the trainings outside its sample."""
+        squares = [LEAST_DEVIATION**2 * np.ones(left.shape[1])]
+        for tree, drawn in zip(self._forest.estimators_, self._forest.estimators_samples_, strict=True):
+            outside = np.setdiff1d(np.arange(len(inputs)), drawn)
+            squares += list((tree.tree_.predict(inputs[outside])[..., 0] - left[outside]) ** 2)
+        deviation: np.ndarray = np.sqrt(np.mean(squares, axis=0))
+        return deviation
 
     def outcomes(self, settings: Sequence[Settings]) -> np.ndarray:
-        """Trees x settings x outcomes."""
-        inputs = self._inputs(settings)
-        # The trees themselves: the forest's wrapping takes several times as long as they do.
-        return np.stack([tree.tree_.predict(inputs)[..., 0] for tree in self._forest.estimators_])
+        """Samples x settings x outcomes."""
+        return self._means(self._inputs(settings)) + self._noise
 
     def expected(self, settings: Sequence[Settings]) -> np.ndarray:
-        """Settings x outcomes, the means over the trees."""
-        return self.outcomes(settings).mean(0) if settings else np.empty((0, 3))
+        """Settings x outcomes."""
+        return self._means(self._inputs(settings)).mean(0) if settings else np.empty((0, 3))
+
+    def _means(self, inputs: np.ndarray) -> np.ndarray:
+        # The trees themselves: the forest's wrapping takes several times as long as they do.
+        left = np.stack([tree.tree_.predict(inputs)[..., 0] for tree in self._forest.estimators_])
+        means: np.ndarray = self._trend.predict(inputs) + left
+        return means
 
     def _inputs(self, settings: Sequence[Settings]) -> np.ndarray:
         return np.array([self._encoding.features(one) for one in settings], dtype=np.float32)
@@ -116,7 +146,7 @@ class _Steps:
 
     def gains(self, outcomes: np.ndarray) -> np.ndarray:
         """The hypervolume that each outcome would add: ... x 3 -> ..., in decades times accuracy."""
-        size, error = outcomes[..., :1], 10 ** outcomes[..., 2:]
+        size, error = outcomes[..., :1], np.maximum(10 ** outcomes[..., 2:], LEAST_ERROR)
         width = np.clip(self._edges[1:] - np.maximum(self._edges[:-1], size), 0, None)
         gained = (width * np.clip(self._errors - error, 0, None)).sum(-1)
         return np.where(self._admitted(outcomes), gained, 0.0)

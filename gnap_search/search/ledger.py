@@ -170,7 +170,8 @@ class Ledger:
             known = _known(trials, costs, standing)
             if len(known.finished) >= BEGINNING:
                 random = np.random.default_rng([self._study.seed, len(trials)])
-                return forest.proposal(self._study.parameters, known, random)
+                thrift = max(0.0, 1 - self.originals / self._study.trials)
+                return forest.proposal(self._study.parameters, known, random, thrift)
         asked = [trial.params for trial in counted(trials)] if self._first else []
         left = [proposal for proposal in self._first if proposal not in asked]
         return min(left, key=Expense(self._study.parameters, costs)) if left else None

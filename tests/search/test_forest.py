@@ -67,7 +67,7 @@ def test_what_runs_already_is_not_proposed_again():
 
 def _promise(of: Known, settings: dict) -> float:
     encoding = forest.Encoding(SPACE)
-    model = forest._Model(encoding, of.finished, 0)
+    model = forest._Model(encoding, of.finished, np.random.default_rng(0))
     steps = forest._Steps(of.front, model.expected(of.running))
     return float(steps.gains(model.outcomes([settings])).mean())
 
