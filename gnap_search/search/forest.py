@@ -1,13 +1,13 @@
 """Forest: proposes the training that promises most for the front, measured against what it will cost.
 
 A linear trend and, for what it leaves, a forest of extremely randomised trees (Geurts, Ernst and Wehenkel,
-Machine Learning 2006) learn from the finished trainings how large and how accurate a network becomes with given
-settings. As in SMAC (Hutter, Hoos and Leyton-Brown, LION 2011), what the trees disagree in, and how far they
-are off, is what is not known. The promise of settings is the hypervolume that they are expected to add to the
-front (Emmerich, 2005), where what running trainings will probably come to counts as reached. It is divided by a
-power of the expected cost that falls from 1 to 0 while the study goes on (Snoek, Larochelle and Adams, arXiv
-1206.2944, section 3.2, and Lee et al., arXiv 2003.10870, section 3): cheap trainings come first, and the last
-ones may cost what they want. That all of this works together as it does here is ours.
+Machine Learning 2006) learn from the finished trainings how large and how accurate a network becomes with
+given settings. As in SMAC (Hutter, Hoos and Leyton-Brown, LION 2011), what the trees disagree in, and how
+far they are off, is what is not known. The promise of settings is the hypervolume that they are expected to
+add to the front (Emmerich, 2005), where what running trainings will probably come to counts as reached. It
+is divided by a power of the expected cost that falls from 1 to 0 while the study goes on (Snoek, Larochelle
+and Adams, arXiv 1206.2944, section 3.2, and Lee et al., arXiv 2003.10870, section 3): cheap trainings come
+first, and the last ones may cost what they want. That all of this works together as it does here is ours.
 """
 
 from __future__ import annotations
