@@ -32,7 +32,7 @@ from gnap_search.training.trial import Trial
 from tests.search.conftest import Notes, digits, kill_all, load, small_study
 
 pytestmark = pytest.mark.timeout(240)
-EPOCHS, SEEDS = 5, 2
+EPOCHS, SEEDS = 4, 2
 SCALES = (0.5, 2.0)  # of the two trials of the study: a small network and a good one
 DIVERGING = {"learning_rate": 100.0, "weight_decay": 10.0}
 
@@ -143,8 +143,7 @@ def test_every_point_gets_the_figures_of_trainings_by_hand(
     confirmed(run, seeds=2, notes=nothing)
     assert [len(notes.started) for notes in (first, more, nothing)] == [len(trials), len(trials), 0]
     assert contents(run.folder) == before, "the study itself stays as it is"
-    left = {path.name for path in run.folder.glob("confirmation/**/*") if path.is_file()}
-    assert left == {"plan.json", "history.jsonl"}, "neither networks nor checkpoints fill the disk"
+    assert not list(run.folder.glob("confirmation/**/*.safetensors")), "nothing is left that fills the disk"
 
 
 @pytest.mark.slow
