@@ -295,7 +295,7 @@ def _conclude(outcome: Outcome, runs: Path) -> None:
     if outcome.front.points:
         _print(table.front_table(outcome.run))
     name = _found_by(outcome.run.name, runs)
-    _print(pages.next_steps(name, outcome.failed, outcome.lost, interrupted=outcome.interrupted))
+    _print(pages.next_steps(name, outcome.failed, outcome.lost, outcome.ending, outcome.run.launch))
     if outcome.interrupted:
         raise typer.Exit(INTERRUPTED)
 

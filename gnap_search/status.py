@@ -8,7 +8,10 @@ from typing import Literal
 
 from gnap_search.runs import Run
 
-State = Literal["running", "finished", "stopped"]
+State = Literal["running", "finished", "ended", "stopped"]
+Stop = Literal["interrupted", "timeout"]
+Ending = Literal["finished", "patience"] | Stop
+"""Why a driver's time with a study is over: nothing is left, Ctrl-C, or a rule of its launch."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +21,8 @@ class Status:
     `complete` counts the trials that were trained to their end, `stopped` those that were stopped early
     because others of their kind were better, and `target` those that were asked for;
     `failures` has the reason of every failed trial, those that were tried again included. A study with trials
-    that are not settled is `running` while a driver works on it, and `stopped` otherwise.
+    that are not settled is `running` while a driver works on it, `ended` where its patience is over and
+    nothing is half trained, and `stopped` otherwise.
     """
 
     run: Run

@@ -37,7 +37,7 @@ from gnap_search.report.quiet import Quiet
 from gnap_search.results import Point
 from gnap_search.runs import Run
 from gnap_search.settings import Value
-from gnap_search.status import Status
+from gnap_search.status import Ending, Status
 
 if TYPE_CHECKING:
     from gnap_search.contracts import Data
@@ -54,7 +54,7 @@ class Outcome:
     """What `pareto` and `resume` came to.
 
     `failed` counts failed trials, retries among them, and `lost` the proposals that failed twice. An
-    `interrupted` study goes on with `resume`.
+    `interrupted` study goes on with `resume`, and so does one whose `ending` is its timeout or its patience.
     """
 
     run: Run
@@ -62,7 +62,12 @@ class Outcome:
     complete: int
     failed: int
     lost: int
-    interrupted: bool
+    ending: Ending
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it."""
+        return self.ending == "interrupted"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -369,9 +374,7 @@ def _search(
     from gnap_search.search import launch as launching
 
     summary = launching.run(study, folder, launch, listener or Quiet(), _load, extend=extend)
-    return Outcome(
-        Run(folder), summary.front, summary.complete, summary.failed, summary.lost, summary.interrupted
-    )
+    return Outcome(Run(folder), summary.front, summary.complete, summary.failed, summary.lost, summary.ending)
 
 
 def _located(run: Run, elsewhere: Located) -> spec.Launch:

@@ -7,7 +7,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
-from gnap_search.search import cluster, storage
+from gnap_search.search import cluster, patience, storage
 from gnap_search.search.ledger import REASON, RETRY_OF, counted, not_retried
 from gnap_search.search.lock import refuse_if_driven
 from gnap_search.status import State, Status
@@ -27,7 +27,7 @@ def status(run: Run) -> Status:
     settled = originals >= run.study.trials and not unsettled
     return Status(
         run=run,
-        state="finished" if settled else _unfinished(run),
+        state="finished" if settled else _unfinished(run, trials),
         complete=sum(trial.state == TrialState.COMPLETE for trial in trials),
         stopped=sum(trial.state == TrialState.PRUNED for trial in trials),
         target=run.study.trials,
@@ -51,9 +51,12 @@ def _trials(run: Run) -> list[FrozenTrial]:
             held.remove_session()
 
 
-def _unfinished(run: Run) -> State:
+def _unfinished(run: Run, trials: list[FrozenTrial]) -> State:
     try:
         refuse_if_driven(run.folder)
     except UserError:
         return "running"
-    return "stopped"
+    half_trained = any(trial.state == TrialState.RUNNING for trial in trials)
+    budget = run.study.constraints.budget()
+    over = patience.stalled(trials, list(run.points()), budget, run.launch.patience_trials)
+    return "ended" if over and not half_trained else "stopped"

@@ -14,6 +14,7 @@ from gnap_search.errors import UserError
 from gnap_search.front import Front
 from gnap_search.search import cluster, resources
 from gnap_search.search.resources import Resources
+from gnap_search.status import Ending
 from gnap_search.training.plan import check_settings
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Summary:
     """What a study has come to.
 
     `failed` counts the trials that failed, retries among them; `lost` the proposals that failed twice.
+    `ending` is why the driver left it.
     """
 
     complete: int
@@ -32,7 +34,12 @@ class Summary:
     lost: int
     front: Front
     seconds: float
-    interrupted: bool
+    ending: Ending
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it."""
+        return self.ending == "interrupted"
 
 
 Load = Callable[[spec.Study, spec.Launch], Data]
@@ -47,7 +54,8 @@ def run(
     *,
     extend: bool = False,
 ) -> Summary:
-    """Create the study in `folder`, or go on with it, until every trial is settled or Ctrl-C is pressed.
+    """Create the study in `folder`, or go on with it, until every trial is settled, Ctrl-C is pressed, or a
+    rule of the launch ends it.
 
     `load` gives the data. With `extend`, the study in the folder may have fewer trials than this one. Nothing
     is written when anything is refused.
@@ -73,10 +81,10 @@ def run(
             studies.opened(study, folder, launch, data.digest) as ledger,
         ):
             drive = Drive(study, folder, launch, listener, data, ledger)
-            interrupted = drive.to_the_end(ray, trial)
-            if not interrupted:
+            ending = drive.to_the_end(ray, trial, start + launch.timeout if launch.timeout else None)
+            if ending in ("finished", "patience"):  # otherwise the front is going to change
                 drive.score()
-            return _summary(ledger, drive.standing.front, time.monotonic() - start, interrupted=interrupted)
+            return _summary(ledger, drive.standing.front, time.monotonic() - start, ending)
 
 
 def _nothing_there(folder: Path, launch: spec.Launch) -> bool:
@@ -108,9 +116,9 @@ def _refuse_settings(study: spec.Study) -> None:
             check_settings(study.method, {name: value})
 
 
-def _summary(ledger: Ledger, front: Front, seconds: float, *, interrupted: bool) -> Summary:
+def _summary(ledger: Ledger, front: Front, seconds: float, ending: Ending) -> Summary:
     failures = ledger.failures
     complete = ledger.completed
-    if failures and not complete and not ledger.stopped and not interrupted:
+    if failures and not complete and not ledger.stopped and ending == "finished":
         raise UserError(f"All {len(failures)} trials failed; the last one: {failures[max(failures)]}.")
-    return Summary(complete, len(failures), len(ledger.lost()), front, seconds, interrupted)
+    return Summary(complete, len(failures), len(ledger.lost()), front, seconds, ending)

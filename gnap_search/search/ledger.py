@@ -22,7 +22,7 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from gnap_search import spec
 from gnap_search.results import Point
-from gnap_search.search import coverage, forest, samplers
+from gnap_search.search import coverage, forest, patience, samplers
 from gnap_search.search.expense import Expense
 from gnap_search.search.forest import Settings
 from gnap_search.search.standing import Standing
@@ -48,9 +48,11 @@ class Ledger:
 
     Attributes:
         standing: what the trials have come to; None as long as nothing is known of that.
+        patience: over how many trials the front may stall before no more are asked; 0 for ever.
     """
 
     standing: Standing | None = None
+    patience = 0
 
     def __init__(self, trials: optuna.Study, storage: BaseStorage, study: spec.Study) -> None:
         self._twin, self._study = Twin(trials, storage), study
@@ -58,6 +60,7 @@ class Ledger:
         searched = [parameter for parameter in study.parameters.values() if parameter.searched]
         examples = [value for parameter in searched for value in parameter.examples()]
         self._discrete = bool(examples) and all(isinstance(value, str | bool | int) for value in examples)
+        self._stalled: bool | None = None  # None where that has to be found out
         self._twin.sampled_by(samplers.build(study, len(self._twin.trials()), len(self._first)))
 
     def adopt(self) -> list[Ask]:
@@ -78,8 +81,10 @@ class Ledger:
     def ask(self) -> Ask | None:
         """A new trial: a retry, one of the study's first spread-out proposals, or one of its sampler's.
 
-        None when as many as the study wants have been asked.
+        None when as many as the study wants have been asked, and while its front has stalled.
         """
+        if self.stalled:
+            return None
         for left in reversed(range(DRAWS)):
             queued = bool(self._twin.trials(TrialState.WAITING))
             if not queued and self.originals >= self._study.trials:
@@ -98,6 +103,7 @@ class Ledger:
 
         A trial that was stopped before its last epoch has no values that could be compared with others'.
         """
+        self._stalled = None
         if point.epoch < self._study.epochs:
             self._twin.mark(number, STOPPED, point.epoch)
             self._twin.tell(number, state=TrialState.PRUNED)
@@ -113,6 +119,7 @@ class Ledger:
 
     def fail(self, number: int, reason: str) -> None:
         """Answer a trial that failed, and queue its retry if it was not one itself."""
+        self._stalled = None
         self._twin.mark(number, REASON, reason)
         self._twin.tell(number)
         self._queue_retries()
@@ -156,6 +163,15 @@ class Ledger:
         """The failed proposals whose retry failed as well."""
         failed = self._twin.trials(TrialState.FAIL)
         return [int(trial.user_attrs[RETRY_OF]) for trial in failed if _retry_that_ran(trial)]
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the study's patience is over, as of the last trial that was answered."""
+        if self._stalled is None:
+            points = self.standing.points if self.standing else []
+            budget = self._study.constraints.budget()
+            self._stalled = patience.stalled(self._counted(), points, budget, self.patience)
+        return self._stalled
 
     def settled(self) -> set[int]:
         """The trials that are answered."""

@@ -42,6 +42,8 @@ REFUSED = [
     (["pareto", "--set", "growth_factor=0.1..2"], "growth_factor = 0.1 is below its least value 1."),
     (["pareto", "--study", "../x"], "'../x' cannot name a study"),
     (["pareto", "--study", "a/b"], "'a/b' cannot name a study"),
+    (["pareto", "--timeout", "soon"], "timeout = 'soon' should be a number of seconds, or a time like 90s"),
+    (["pareto", "--patience-trials", "-1"], "patience_trials = -1: should be greater than or equal to 0."),
     (["pareto", "--cpus-per-trial", "0"], "cpus_per_trial = 0.0: should be greater than 0."),
     (["pareto", "--cpus-per-trial", "1.5"], "should be a whole number, or a share of one"),
     (["pareto", "--cpus-per-trial", "4096"], "--cpus-per-trial 4096 is too much"),
