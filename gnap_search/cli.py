@@ -12,10 +12,10 @@ from typer.core import TyperGroup
 from gnap_search.errors import TrialError, UserError
 from gnap_search.flags import (
     Confirming,
+    Continued,
     Evaluating,
     Exporting,
     Limited,
-    Placed,
     PlacedStudy,
     Publishing,
     Training,
@@ -91,7 +91,7 @@ def pareto(
 
 
 @app.command(rich_help_panel="Search")
-@flagged(Placed)
+@flagged(Continued)
 def resume(
     name: Name,
     trials: Annotated[str | None, typer.Option(help="Trials in all, or +N for N more.")] = None,

@@ -165,7 +165,22 @@ class Placed(Hosted, total=False):
     storage: Annotated[str, Flag("Optuna's storage as a URL, instead of study.db in the run folder.")]
 
 
-class PlacedStudy(Asked, Placed, total=False):
+class Beginning(TypedDict, total=False):
+    """What a study is given besides its space."""
+
+    from_study: Annotated[
+        str, Flag("A study, by name or folder, whose finished trials the sampler is told as known.")
+    ]
+    enqueue: Annotated[
+        Path, Flag("A TOML file with a [[trial]] for each configuration that is to be trained first.")
+    ]
+
+
+class Continued(Placed, Beginning, total=False):
+    """All that `resume` takes."""
+
+
+class PlacedStudy(Asked, Placed, Beginning, total=False):
     """All that `pareto` takes."""
 
 

@@ -19,10 +19,10 @@ class Status:
     """A study at this moment.
 
     `complete` counts the trials that were trained to their end, `stopped` those that were stopped early
-    because others of their kind were better, and `target` those that were asked for;
-    `failures` has the reason of every failed trial, those that were tried again included. A study with trials
-    that are not settled is `running` while a driver works on it, `ended` where its patience is over and
-    nothing is half trained, and `stopped` otherwise.
+    because others of their kind were better, and `target` those that were asked for; `failures` has the
+    reason of every failed trial, those that were tried again included; `told` counts the trials of other
+    studies that its sampler knows. A study with trials that are not settled is `running` while a driver works
+    on it, `ended` where its patience is over and nothing is half trained, and `stopped` otherwise.
     """
 
     run: Run
@@ -31,3 +31,4 @@ class Status:
     stopped: int
     target: int
     failures: Mapping[int, str]
+    told: int = 0

@@ -92,6 +92,8 @@ def status(found: Status) -> RenderableType:
     for name, words in _searched(study.parameters).items():
         table.add_row("", f"{name} {words}")
     table.add_row("trials", _trials(found))
+    if found.told:
+        table.add_row("", f"{wording.plural(found.told, 'trial')} of other studies known to the sampler")
     for trial, reason in found.failures.items():
         table.add_row("", Text(f"trial {trial}: {reason}", style="red"))
     table.add_row("hypervolume", f"{front.hypervolume():.4f}")

@@ -8,8 +8,8 @@ from optuna.trial import FrozenTrial, TrialState
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
 from gnap_search.search import cluster, patience, storage
-from gnap_search.search.ledger import REASON, RETRY_OF, counted, not_retried
 from gnap_search.search.lock import refuse_if_driven
+from gnap_search.search.marks import FROM_STUDY, REASON, RETRY_OF, counted, enqueued, not_retried
 from gnap_search.status import State, Status
 
 OPEN = (TrialState.RUNNING, TrialState.WAITING)
@@ -21,7 +21,8 @@ def status(run: Run) -> Status:
     Raises:
         UserError: the storage cannot be opened.
     """
-    trials = list(counted(_trials(run)))
+    present = _trials(run)
+    trials = list(counted(present))
     originals = sum(RETRY_OF not in trial.user_attrs for trial in trials)
     unsettled = any(trial.state in OPEN for trial in trials) or not_retried(trials)
     settled = originals >= run.study.trials and not unsettled
@@ -31,10 +32,21 @@ def status(run: Run) -> Status:
         complete=sum(trial.state == TrialState.COMPLETE for trial in trials),
         stopped=sum(trial.state == TrialState.PRUNED for trial in trials),
         target=run.study.trials,
+        told=sum(FROM_STUDY in trial.user_attrs for trial in present),
         failures={
             trial.number: str(trial.user_attrs[REASON]) for trial in trials if REASON in trial.user_attrs
         },
     )
+
+
+def asked(run: Run) -> tuple[int, set[int]]:
+    """How many proposals of a study have been asked, and the places of the given configurations among them.
+
+    Raises:
+        UserError: the storage cannot be opened.
+    """
+    trials = [trial for trial in counted(_trials(run)) if RETRY_OF not in trial.user_attrs]
+    return len(trials), enqueued(trials)
 
 
 def _trials(run: Run) -> list[FrozenTrial]:

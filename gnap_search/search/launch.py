@@ -13,6 +13,7 @@ from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.front import Front
 from gnap_search.search import cluster, resources
+from gnap_search.search.given import Sources
 from gnap_search.search.resources import Resources
 from gnap_search.status import Ending
 from gnap_search.training.plan import check_settings
@@ -51,14 +52,15 @@ def run(
     launch: spec.Launch,
     listener: Listener,
     load: Load,
+    sources: Sources = Sources(),
     *,
     extend: bool = False,
 ) -> Summary:
     """Create the study in `folder`, or go on with it, until every trial is settled, Ctrl-C is pressed, or a
     rule of the launch ends it.
 
-    `load` gives the data. With `extend`, the study in the folder may have fewer trials than this one. Nothing
-    is written when anything is refused.
+    `load` gives the data, and `sources` what the study is given besides its space. With `extend`, the study
+    in the folder may have fewer trials than this one. Nothing is written when anything is refused.
 
     Raises:
         UserError: something is wrong with what was asked, or with where it should run; or every trial failed.
@@ -71,14 +73,17 @@ def run(
     with cluster.starting(launch, wanted, folder, ahead=_nothing_there(folder, launch)) as ray:
         from gnap_search.search import study as studies
         from gnap_search.search.drive import Drive
+        from gnap_search.search.gathering import Gathering
 
         data = load(study, launch)
         study = study.fitted(len(data.train))
         studies.refuse_conflicts(study, folder, launch, extend=extend)
         _refuse_settings(study)
+        with cluster.silence(verbose=launch.verbose):
+            given = Gathering(study, folder, listener).gather(sources, data.digest)
         with (
             cluster.silence(verbose=launch.verbose),
-            studies.opened(study, folder, launch, data.digest) as ledger,
+            studies.opened(study, folder, launch, data.digest, given) as ledger,
         ):
             drive = Drive(study, folder, launch, listener, data, ledger)
             ending = drive.to_the_end(ray, trial, start + launch.timeout if launch.timeout else None)

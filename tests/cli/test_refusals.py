@@ -51,6 +51,9 @@ REFUSED = [
     (["pareto", "--storage", "nonsense://x"], "--storage nonsense://x cannot be used"),
     (["pareto", "--dataset", "mnist", "--data-root", "nowhere", "--no-download"], "nowhere"),
     (["pareto", "--address", "ray://host:10001"], "call gnap-search on a node of the cluster"),
+    (["pareto", "--from-study", "nothing"], "There is no study 'nothing' in runs"),
+    (["pareto", "--from-study", "some/where"], "There is no study in some/where; name one of runs"),
+    (["pareto", "--enqueue", "nothing.toml"], "Cannot read nothing.toml: No such file or directory."),
     (["resume", "nothing"], "There is no study 'nothing' in runs"),
     (["resume", "../x"], "'../x' cannot name a study"),
     (
