@@ -178,7 +178,10 @@ def _conditions_can_hold(parameters: dict[str, Parameter]) -> dict[str, Paramete
             if other not in drawn:
                 raise ValueError(f"{name} depends on {other!r}, which must stand before it")
             if drawn[other].low is None and wanted not in drawn[other].examples():
-                raise ValueError(f"{name} waits for {other} = {wanted!r}, which is never drawn")
+                raise ValueError(
+                    f"{name} waits for {other} = {wanted!r}, which is never drawn: let {other} have that "
+                    f"value too, or fix {name}"
+                )
         drawn[name] = parameter
     return parameters
 

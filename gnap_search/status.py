@@ -23,6 +23,9 @@ class Status:
     reason of every failed trial, those that were tried again included; `told` counts the trials of other
     studies that its sampler knows. A study with trials that are not settled is `running` while a driver works
     on it, `ended` where its patience is over and nothing is half trained, and `stopped` otherwise.
+
+    `importances`: objective -> setting -> its share in what decides whether a trial is among the better half,
+    from the largest to the smallest; an objective's shares add up to 1. Empty as long as too little is known.
     """
 
     run: Run
@@ -32,3 +35,4 @@ class Status:
     target: int
     failures: Mapping[int, str]
     told: int = 0
+    importances: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)

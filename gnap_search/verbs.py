@@ -147,7 +147,7 @@ def show(name: str, *, runs: Path = RUNS) -> Status | list[Page]:
     if name in known:
         from gnap_search.search import answers
 
-        return answers.status(known[name])
+        return answers.full_status(known[name])
     pages = entries.pages(name)
     if not pages:
         raise UserError(

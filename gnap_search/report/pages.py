@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,6 +102,8 @@ def status(found: Status) -> RenderableType:
         table.add_row("knee", _in_short(front.knee()))
         count = len(confirmed.points(found.run))
         table.add_row("confirmed", f"{count} of {wording.plural(len(front.points), 'front point')}")
+    for heading, words in _importances(found.importances):
+        table.add_row(heading, words)
     if found.state in ("stopped", "ended"):
         patiently = NO_PATIENCE if found.state == "ended" else ""
         place = f"{found.run.name} --runs {found.run.folder.parent}"
@@ -202,6 +204,15 @@ def _files(files: Mapping[str, Exported]) -> Table:
         numbers = (file.cost.parameters, file.cost.total, file.size.bytes, file.size.gzip_bytes)
         table.add_row(shown, wording.accuracy(file.test_accuracy), *map(wording.count, numbers))
     return table
+
+
+def _importances(measured: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, str]]:
+    """What decides on each objective, and a sentence that says how to read it."""
+    for objective, shares in measured.items():
+        told = ", ".join(f"{setting} {share:.0%}".replace("%", " %") for setting, share in shares.items())
+        yield "importance", f"for {objective}: {told}"
+    if measured:
+        yield "", "(its share in what puts a trial into the better half; with few trials a rough guide)"
 
 
 def _no_progress(launch: spec.Launch) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
-from gnap_search.search import cluster, patience, storage
+from gnap_search.search import cluster, importance, patience, storage
 from gnap_search.search.lock import refuse_if_driven
 from gnap_search.search.marks import FROM_STUDY, REASON, RETRY_OF, counted, enqueued, not_retried
 from gnap_search.status import State, Status
@@ -16,12 +18,26 @@ OPEN = (TrialState.RUNNING, TrialState.WAITING)
 
 
 def status(run: Run) -> Status:
-    """A study's status, out of its storage.
+    """A study's status, out of its storage, without importances.
+
+    Raises:
+        UserError: the storage cannot be opened.
+    """
+    return _status(run, _trials(run))
+
+
+def full_status(run: Run) -> Status:
+    """A study's status with how much each of its settings decides.
 
     Raises:
         UserError: the storage cannot be opened.
     """
     present = _trials(run)
+    with cluster.silence(verbose=False):
+        return dataclasses.replace(_status(run, present), importances=importance.measured(present))
+
+
+def _status(run: Run, present: list[FrozenTrial]) -> Status:
     trials = list(counted(present))
     originals = sum(RETRY_OF not in trial.user_attrs for trial in trials)
     unsettled = any(trial.state in OPEN for trial in trials) or not_retried(trials)
