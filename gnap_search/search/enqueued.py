@@ -9,7 +9,7 @@ from gnap_search import spec
 from gnap_search.errors import UserError
 from gnap_search.settings import Value
 from gnap_search.training import configurations
-from gnap_search.training.plan import declared
+from gnap_search.training.plan import defaults
 
 
 def read(path: Path, study: spec.Study) -> list[dict[str, Value]]:
@@ -21,11 +21,11 @@ def read(path: Path, study: spec.Study) -> list[dict[str, Value]]:
         UserError: a setting is unknown, out of range or not the study's; the file, the trial and the key are
             named.
     """
-    defaults = {name: field.default for name, field in declared(study.method).items()}
+    unsaid = defaults(study.method)
     asked: list[dict[str, Value]] = []
     for number, chosen in enumerate(configurations.chosen(path, study.method), start=1):
         for name, value in chosen.items():
-            problem = _problem(study, name, value, defaults) or _idle(study, name, chosen)
+            problem = _problem(study, name, value, unsaid) or _idle(study, name, chosen)
             if problem:
                 raise UserError(f"{path}, [[trial]] {number}: {name} = {value} {problem}.")
         fixed = {name: value for name, value in chosen.items() if _is_searched(study, name)}
@@ -38,12 +38,12 @@ def _is_searched(study: spec.Study, name: str) -> bool:
     return name in study.parameters and study.parameters[name].searched
 
 
-def _problem(study: spec.Study, name: str, value: Value, defaults: Mapping[str, Value]) -> str | None:
+def _problem(study: spec.Study, name: str, value: Value, unsaid: Mapping[str, Value]) -> str | None:
     """Why a value cannot be drawn; None where it can."""
     if _is_searched(study, name):
         parameter = study.parameters[name]
         return None if parameter.admits(value) else f"is outside {parameter}"
-    fixed = study.parameters[name].value if name in study.parameters else defaults[name]
+    fixed = study.parameters[name].value if name in study.parameters else unsaid[name]
     if value == fixed:
         return None
     return f"is not what the study has fixed, which is {fixed}; search or fix it with --set"

@@ -24,11 +24,11 @@ BETTER = 0.5  # the share of the trials that are the better ones
 
 
 def _error(trial: FrozenTrial) -> float:
-    return -trial.values[0]
+    return -float(trial.values[0])
 
 
 def _size(trial: FrozenTrial) -> float:
-    return trial.values[1]
+    return float(trial.values[1])
 
 
 OBJECTIVES: Mapping[str, Callable[[FrozenTrial], float]] = {"accuracy": _error, "parameters": _size}

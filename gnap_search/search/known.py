@@ -14,7 +14,7 @@ from gnap_search.runs import Run
 from gnap_search.search.given import Known
 from gnap_search.settings import Value
 from gnap_search.space import draw
-from gnap_search.training.plan import declared
+from gnap_search.training.plan import defaults
 
 SAME = ("method", "network", "task", "epochs", "image_size", "training_images", "augmentation")
 LEARNING = ("forest", "tpe", "nsgaii", "gp")  # the samplers that look at earlier trials
@@ -36,11 +36,11 @@ def fitting(study: spec.Study, digest: str, other: Run) -> tuple[list[Known], Co
     _refuse_other_work(study, digest, other)
     known: list[Known] = []
     misfits: Counter[str] = Counter()
-    defaults = {name: field.default for name, field in declared(study.method).items()}
+    unsaid = defaults(study.method)
     for trial in other.trials():
         try:
             point = _last_point(other, trial, study.epochs)
-            settings = _searched(study, {**defaults, **other.plan(trial)["settings"]}, defaults)
+            settings = _searched(study, {**unsaid, **other.plan(trial)["settings"]}, unsaid)
             known.append(Known(other.name, settings, point))
         except Misfit as problem:
             misfits[str(problem)] += 1
@@ -91,11 +91,11 @@ def _last_point(run: Run, trial: int, epochs: int) -> Point:
 
 
 def _searched(
-    study: spec.Study, theirs: Mapping[str, Value], defaults: Mapping[str, Value]
+    study: spec.Study, theirs: Mapping[str, Value], unsaid: Mapping[str, Value]
 ) -> dict[str, Value]:
     """What the study searches of another one's settings, all of which are given."""
     drawn = draw(study.parameters, _As(theirs))
-    for name, value in {**defaults, **drawn}.items():
+    for name, value in {**unsaid, **drawn}.items():
         if value != theirs.get(name):
             raise Misfit(f"with {name} {theirs.get(name)} instead of {value}")
     searched = {name: value for name, value in drawn.items() if study.parameters[name].searched}
