@@ -88,9 +88,7 @@ class Drive:
         self._ledger.complete(ask.number, last)
         return True
 
-    def _train(
-        self, adopted: list[Ask], room: Room, workers: Workers, deadline: float | None
-    ) -> Stop | None:
+    def _train(self, adopted: list[Ask], room: Room, workers: Workers, deadline: float | None) -> Stop | None:
         from gnap_search.search.proposals import Proposals
 
         orders = functools.partial(self._orders, workers=workers)
