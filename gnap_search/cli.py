@@ -12,10 +12,10 @@ from typer.core import TyperGroup
 from gnap_search.errors import TrialError, UserError
 from gnap_search.flags import (
     Confirming,
+    Continued,
     Evaluating,
     Exporting,
     Limited,
-    Placed,
     PlacedStudy,
     Publishing,
     Training,
@@ -91,7 +91,7 @@ def pareto(
 
 
 @app.command(rich_help_panel="Search")
-@flagged(Placed)
+@flagged(Continued)
 def resume(
     name: Name,
     trials: Annotated[str | None, typer.Option(help="Trials in all, or +N for N more.")] = None,
@@ -295,7 +295,7 @@ def _conclude(outcome: Outcome, runs: Path) -> None:
     if outcome.front.points:
         _print(table.front_table(outcome.run))
     name = _found_by(outcome.run.name, runs)
-    _print(pages.next_steps(name, outcome.failed, outcome.lost, interrupted=outcome.interrupted))
+    _print(pages.next_steps(name, outcome.failed, outcome.lost, outcome.ending, outcome.run.launch))
     if outcome.interrupted:
         raise typer.Exit(INTERRUPTED)
 

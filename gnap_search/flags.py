@@ -7,11 +7,14 @@ The verbs take these as keyword arguments (`pareto(dataset="mnist", trials=8)`),
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 from gnap_search.errors import UserError
+
+UNITS = (3600, 60, 1)  # seconds in an hour, a minute, a second
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +46,21 @@ def literal(text: str) -> bool | int | float | str:
         except ValueError:
             continue
     return text
+
+
+def seconds(written: float | str) -> float:
+    """A time, written as a number of seconds or as `90s`, `45m`, `2h` or `1h30m`.
+
+    Raises:
+        UserError: it is written otherwise.
+    """
+    text = str(written).strip()
+    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
+    if parts and text:
+        return float(sum(int(part or 0) * unit for part, unit in zip(parts.groups(), UNITS, strict=True)))
+    if re.fullmatch(r"\d+(\.\d*)?", text):
+        return float(text)
+    raise UserError(f"timeout = {text!r} should be a number of seconds, or a time like 90s, 45m or 1h30m.")
 
 
 def assignments(texts: Sequence[str]) -> dict[str, Any]:
@@ -135,12 +153,34 @@ class Hosted(Located, total=False):
 
 
 class Placed(Hosted, total=False):
-    """Where and how a study runs: none of it changes a result."""
+    """Where, how and how long a study runs: none of it changes what a trial computes."""
 
+    patience_trials: Annotated[
+        int, Flag("End the study when its front has not moved over so many trials; 0 for never.")
+    ]
+    timeout: Annotated[
+        float | str,
+        Flag("End gently after this time, as in 90s, 2h or 1h30m; 0 for never.", read=seconds),
+    ]
     storage: Annotated[str, Flag("Optuna's storage as a URL, instead of study.db in the run folder.")]
 
 
-class PlacedStudy(Asked, Placed, total=False):
+class Beginning(TypedDict, total=False):
+    """What a study is given besides its space."""
+
+    from_study: Annotated[
+        str, Flag("A study, by name or folder, whose finished trials the sampler is told as known.")
+    ]
+    enqueue: Annotated[
+        Path, Flag("A TOML file with a [[trial]] for each configuration that is to be trained first.")
+    ]
+
+
+class Continued(Placed, Beginning, total=False):
+    """All that `resume` takes."""
+
+
+class PlacedStudy(Asked, Placed, Beginning, total=False):
     """All that `pareto` takes."""
 
 

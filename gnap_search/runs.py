@@ -2,6 +2,7 @@
 
     runs/<study>/  study.toml launch.toml environment.json    what was asked, where, and on what it ran
                    study.db                                    Optuna's storage, unless another was asked for
+                   given.json                                  trials told to it, and what it trains first
                    test.json                                   point id -> test accuracy, of front points only
                    results.json                                instead of study.db, after given trainings
                    confirmation.json                           point id -> its repeats with fresh seeds
@@ -222,6 +223,20 @@ def find(runs: Path, name: str) -> Run:
         known = [run.name for run in every(runs)]
         raise UserError(f"There is no study {name!r} in {runs}; {nearest(name, known)}")
     return Run(runs / name)
+
+
+def find_anywhere(runs: Path, name: str) -> Run:
+    """The run of that name, or else the one whose folder this is.
+
+    Raises:
+        UserError: there is neither.
+    """
+    folder = Path(name).expanduser()
+    if (folder / "study.toml").is_file() and not (runs / name / "study.toml").is_file():
+        return Run(folder.resolve())
+    if folder.name != name:
+        raise UserError(f"There is no study in {folder}; name one of {runs}, or a folder with a study.toml.")
+    return find(runs, name)
 
 
 def every(runs: Path) -> list[Run]:

@@ -111,6 +111,12 @@ class Parameter(BaseModel):
             return (self.value,)
         return self.choices or tuple(end for end in (self.low, self.high) if end is not None)
 
+    def admits(self, value: Value) -> bool:
+        """Whether a draw may give this value."""
+        if self.low is None or self.high is None:
+            return value in self.examples()
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
     def converted(self, convert: Callable[[Value], Value]) -> Parameter:
         """The same with every value passed through `convert`; a range per image waits until it is fitted."""
         if self.per_image:
@@ -172,7 +178,10 @@ def _conditions_can_hold(parameters: dict[str, Parameter]) -> dict[str, Paramete
             if other not in drawn:
                 raise ValueError(f"{name} depends on {other!r}, which must stand before it")
             if drawn[other].low is None and wanted not in drawn[other].examples():
-                raise ValueError(f"{name} waits for {other} = {wanted!r}, which is never drawn")
+                raise ValueError(
+                    f"{name} waits for {other} = {wanted!r}, which is never drawn: let {other} have that "
+                    f"value too, or fix {name}"
+                )
         drawn[name] = parameter
     return parameters
 

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from gnap_search import catalog
 from gnap_search.errors import UserError, nearest
+from gnap_search.flags import seconds
 from gnap_search.front import Budget
 from gnap_search.space import Parameter, Parameters
 
 M = TypeVar("M", bound=BaseModel)
 Scheduler = Literal["pareto-halving", "none"]
 Sampler = Literal["forest", "tpe", "nsgaii", "gp", "random", "qmc"]
+LONGEST_TIMEOUT = 1e9  # seconds, thirty years; what a thread can wait for is bounded
 
 
 class _Frozen(BaseModel):
@@ -103,13 +105,19 @@ class Study(_Frozen):
 
 
 class Launch(_Frozen):
-    """Where and how a study runs; none of it changes what a trial computes."""
+    """Where, how and how long a study runs; none of it changes what a trial computes.
+
+    `patience_trials` ends a study whose front has not moved over so many trials, `timeout` one that has run
+    for so many seconds since it was started or resumed; 0 is never.
+    """
 
     data_root: Path | None = None
     storage: str | None = None
     address: str | None = None
     cpus_per_trial: float = Field(1, gt=0)
     gpus_per_trial: float = Field(0, ge=0)
+    patience_trials: int = Field(0, ge=0)
+    timeout: Annotated[float, BeforeValidator(seconds)] = Field(0, le=LONGEST_TIMEOUT)
     download: bool = True
     verbose: bool = False
 

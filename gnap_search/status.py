@@ -8,7 +8,10 @@ from typing import Literal
 
 from gnap_search.runs import Run
 
-State = Literal["running", "finished", "stopped"]
+State = Literal["running", "finished", "ended", "stopped"]
+Stop = Literal["interrupted", "timeout"]
+Ending = Literal["finished", "patience"] | Stop
+"""Why a driver's time with a study is over: nothing is left, Ctrl-C, or a rule of its launch."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,9 +19,13 @@ class Status:
     """A study at this moment.
 
     `complete` counts the trials that were trained to their end, `stopped` those that were stopped early
-    because others of their kind were better, and `target` those that were asked for;
-    `failures` has the reason of every failed trial, those that were tried again included. A study with trials
-    that are not settled is `running` while a driver works on it, and `stopped` otherwise.
+    because others of their kind were better, and `target` those that were asked for; `failures` has the
+    reason of every failed trial, those that were tried again included; `told` counts the trials of other
+    studies that its sampler knows. A study with trials that are not settled is `running` while a driver works
+    on it, `ended` where its patience is over and nothing is half trained, and `stopped` otherwise.
+
+    `importances`: objective -> setting -> its share in what decides whether a trial is among the better half,
+    from the largest to the smallest; an objective's shares add up to 1. Empty as long as too little is known.
     """
 
     run: Run
@@ -27,3 +34,5 @@ class Status:
     stopped: int
     target: int
     failures: Mapping[int, str]
+    told: int = 0
+    importances: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)

@@ -22,12 +22,13 @@ from gnap_search.entries import Entry, Page
 from gnap_search.errors import UserError, nearest
 from gnap_search.flags import (
     Asked,
+    Beginning,
     Confirming,
+    Continued,
     Evaluating,
     Exporting,
     Limited,
     Located,
-    Placed,
     PlacedStudy,
     Publishing,
     Training,
@@ -37,11 +38,12 @@ from gnap_search.report.quiet import Quiet
 from gnap_search.results import Point
 from gnap_search.runs import Run
 from gnap_search.settings import Value
-from gnap_search.status import Status
+from gnap_search.status import Ending, Status
 
 if TYPE_CHECKING:
     from gnap_search.contracts import Data
     from gnap_search.export import Evaluation, Exported
+    from gnap_search.search.given import Sources
     from gnap_search.single import Trained
 
 RUNS = Path("runs")
@@ -54,7 +56,7 @@ class Outcome:
     """What `pareto` and `resume` came to.
 
     `failed` counts failed trials, retries among them, and `lost` the proposals that failed twice. An
-    `interrupted` study goes on with `resume`.
+    `interrupted` study goes on with `resume`, and so does one whose `ending` is its timeout or its patience.
     """
 
     run: Run
@@ -62,7 +64,12 @@ class Outcome:
     complete: int
     failed: int
     lost: int
-    interrupted: bool
+    ending: Ending
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it."""
+        return self.ending == "interrupted"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,12 +99,14 @@ def pareto(
         UserError: something that was asked for is wrong, or the study exists and asks for something else.
     """
     placed = {key: value for key, value in asked.items() if key in spec.Launch.model_fields}
-    wanted = {key: value for key, value in asked.items() if key not in placed}
+    elsewhere = placed.keys() | Beginning.__annotations__.keys()
+    wanted = {key: value for key, value in asked.items() if key not in elsewhere}
     meant = request.study(cast(Asked, wanted))
     launch = spec.launch(placed)
     name = name or request.name(meant.dataset, meant.method)
     folders.check_name(name)
-    return _search(meant, Path(runs) / name, launch, listener)
+    sources = _sources(cast(Beginning, asked), Path(runs))
+    return _search(meant, Path(runs) / name, launch, listener, sources)
 
 
 def resume(
@@ -106,7 +115,7 @@ def resume(
     trials: int | str | None = None,
     runs: Path = RUNS,
     listener: Listener | None = None,
-    **placed: Unpack[Placed],
+    **asked: Unpack[Continued],
 ) -> Outcome:
     """Finish a study, or extend it: to `trials` in all, or by as many as a text like `+20` says.
 
@@ -115,8 +124,10 @@ def resume(
     """
     run = study(name, runs=runs)
     meant = request.extended(run.study, trials)
+    placed = {key: value for key, value in asked.items() if key in spec.Launch.model_fields}
     launch = spec.launch({**run.launch.model_dump(), **placed})
-    return _search(meant, run.folder, launch, listener, extend=True)
+    sources = _sources(cast(Beginning, asked), Path(runs))
+    return _search(meant, run.folder, launch, listener, sources, extend=True)
 
 
 def studies(*, runs: Path = RUNS) -> list[Status]:
@@ -136,7 +147,7 @@ def show(name: str, *, runs: Path = RUNS) -> Status | list[Page]:
     if name in known:
         from gnap_search.search import answers
 
-        return answers.status(known[name])
+        return answers.full_status(known[name])
     pages = entries.pages(name)
     if not pages:
         raise UserError(
@@ -364,13 +375,27 @@ def _meant(front: Front, wanted: Confirming) -> list[Point]:
 
 
 def _search(
-    study: spec.Study, folder: Path, launch: spec.Launch, listener: Listener | None, *, extend: bool = False
+    study: spec.Study,
+    folder: Path,
+    launch: spec.Launch,
+    listener: Listener | None,
+    sources: Sources,
+    *,
+    extend: bool = False,
 ) -> Outcome:
     from gnap_search.search import launch as launching
 
-    summary = launching.run(study, folder, launch, listener or Quiet(), _load, extend=extend)
-    return Outcome(
-        Run(folder), summary.front, summary.complete, summary.failed, summary.lost, summary.interrupted
+    summary = launching.run(study, folder, launch, listener or Quiet(), _load, sources, extend=extend)
+    return Outcome(Run(folder), summary.front, summary.complete, summary.failed, summary.lost, summary.ending)
+
+
+def _sources(asked: Beginning, runs: Path) -> Sources:
+    from gnap_search.search.given import Sources
+
+    study, file = asked.get("from_study"), asked.get("enqueue")
+    return Sources(
+        study=None if study is None else folders.find_anywhere(runs, str(study)),
+        file=None if file is None else Path(file),
     )
 
 

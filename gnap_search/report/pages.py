@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,12 @@ from gnap_search.entries import Entry, Page
 from gnap_search.report import canvas, confirmed, wording
 from gnap_search.results import Point
 from gnap_search.space import Parameters
-from gnap_search.status import Status
+from gnap_search.status import Ending, Status
 
 if TYPE_CHECKING:
     from gnap_search.export import Evaluation, Exported
+
+NO_PATIENCE = " --patience-trials 0"  # without it the same rule ends the study at once
 
 
 def listing(everything: Mapping[str, Sequence[Entry]]) -> RenderableType:
@@ -79,7 +81,8 @@ def status(found: Status) -> RenderableType:
     """A study: what it is, how far it has come, what failed and why, and the command to go on."""
     study, front = found.run.study, found.run.front()
     table = _grid(14)
-    table.add_row("study", Text(f"{found.run.name}, {found.state}", style="bold"))
+    state = f"ended: {_no_progress(found.run.launch)}" if found.state == "ended" else found.state
+    table.add_row("study", Text(f"{found.run.name}, {state}", style="bold"))
     table.add_row(
         "asks", f"{study.method} with {study.network} on {study.images}, sampled by {study.sampler}"
     )
@@ -89,6 +92,8 @@ def status(found: Status) -> RenderableType:
     for name, words in _searched(study.parameters).items():
         table.add_row("", f"{name} {words}")
     table.add_row("trials", _trials(found))
+    if found.told:
+        table.add_row("", f"{wording.plural(found.told, 'trial')} of other studies known to the sampler")
     for trial, reason in found.failures.items():
         table.add_row("", Text(f"trial {trial}: {reason}", style="red"))
     table.add_row("hypervolume", f"{front.hypervolume():.4f}")
@@ -97,9 +102,12 @@ def status(found: Status) -> RenderableType:
         table.add_row("knee", _in_short(front.knee()))
         count = len(confirmed.points(found.run))
         table.add_row("confirmed", f"{count} of {wording.plural(len(front.points), 'front point')}")
-    if found.state == "stopped":
-        place = found.run.folder.parent
-        table.add_row("go on with", f"gnap-search resume {found.run.name} --runs {place}")
+    for heading, words in _importances(found.importances):
+        table.add_row(heading, words)
+    if found.state in ("stopped", "ended"):
+        patiently = NO_PATIENCE if found.state == "ended" else ""
+        place = f"{found.run.name} --runs {found.run.folder.parent}"
+        table.add_row("go on with", f"gnap-search resume {place}{patiently}")
     return Group(table, Text(), Text(canvas.draw(front.points), no_wrap=True))
 
 
@@ -167,11 +175,16 @@ def evaluation(found: Evaluation) -> RenderableType:
     return table
 
 
-def next_steps(name: str, failed: int, lost: int, *, interrupted: bool) -> RenderableType:
+def next_steps(name: str, failed: int, lost: int, ending: Ending, launch: spec.Launch) -> RenderableType:
     """What one may do after a search; `name` may carry the flags that find the study again."""
-    if interrupted:
+    if ending == "interrupted":
         return Text(f"interrupted; go on with: gnap-search resume {name}")
+    if ending == "timeout":
+        time = wording.duration(launch.timeout)
+        return Text(f"ended: the time of {time} is over; go on with: gnap-search resume {name}")
     lines = []
+    if ending == "patience":
+        lines.append(f"ended: {_no_progress(launch)}; go on with: gnap-search resume {name}{NO_PATIENCE}")
     if failed:
         for_good = f", {lost} of them twice" if lost else ", and succeeded when they were tried again"
         lines.append(f"{wording.plural(failed, 'trial')} failed{for_good}; see: gnap-search show {name}")
@@ -191,6 +204,19 @@ def _files(files: Mapping[str, Exported]) -> Table:
         numbers = (file.cost.parameters, file.cost.total, file.size.bytes, file.size.gzip_bytes)
         table.add_row(shown, wording.accuracy(file.test_accuracy), *map(wording.count, numbers))
     return table
+
+
+def _importances(measured: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, str]]:
+    """What decides on each objective, and a sentence that says how to read it."""
+    for objective, shares in measured.items():
+        told = ", ".join(f"{setting} {share:.0%}".replace("%", " %") for setting, share in shares.items())
+        yield "importance", f"for {objective}: {told}"
+    if measured:
+        yield "", "(its share in what puts a trial into the better half; with few trials a rough guide)"
+
+
+def _no_progress(launch: spec.Launch) -> str:
+    return f"no progress over {wording.plural(launch.patience_trials, 'trial')}"
 
 
 def _searched(parameters: Parameters) -> dict[str, str]:

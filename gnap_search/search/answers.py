@@ -2,39 +2,67 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
-from gnap_search.search import cluster, storage
-from gnap_search.search.ledger import REASON, RETRY_OF, counted, not_retried
+from gnap_search.search import cluster, importance, patience, storage
 from gnap_search.search.lock import refuse_if_driven
+from gnap_search.search.marks import FROM_STUDY, REASON, RETRY_OF, counted, enqueued, not_retried
 from gnap_search.status import State, Status
 
 OPEN = (TrialState.RUNNING, TrialState.WAITING)
 
 
 def status(run: Run) -> Status:
-    """A study's status, out of its storage.
+    """A study's status, out of its storage, without importances.
 
     Raises:
         UserError: the storage cannot be opened.
     """
-    trials = list(counted(_trials(run)))
+    return _status(run, _trials(run))
+
+
+def full_status(run: Run) -> Status:
+    """A study's status with how much each of its settings decides.
+
+    Raises:
+        UserError: the storage cannot be opened.
+    """
+    present = _trials(run)
+    with cluster.silence(verbose=False):
+        return dataclasses.replace(_status(run, present), importances=importance.measured(present))
+
+
+def _status(run: Run, present: list[FrozenTrial]) -> Status:
+    trials = list(counted(present))
     originals = sum(RETRY_OF not in trial.user_attrs for trial in trials)
     unsettled = any(trial.state in OPEN for trial in trials) or not_retried(trials)
     settled = originals >= run.study.trials and not unsettled
     return Status(
         run=run,
-        state="finished" if settled else _unfinished(run),
+        state="finished" if settled else _unfinished(run, trials),
         complete=sum(trial.state == TrialState.COMPLETE for trial in trials),
         stopped=sum(trial.state == TrialState.PRUNED for trial in trials),
         target=run.study.trials,
+        told=sum(FROM_STUDY in trial.user_attrs for trial in present),
         failures={
             trial.number: str(trial.user_attrs[REASON]) for trial in trials if REASON in trial.user_attrs
         },
     )
+
+
+def asked(run: Run) -> tuple[int, set[int]]:
+    """How many proposals of a study have been asked, and the places of the given configurations among them.
+
+    Raises:
+        UserError: the storage cannot be opened.
+    """
+    trials = [trial for trial in counted(_trials(run)) if RETRY_OF not in trial.user_attrs]
+    return len(trials), enqueued(trials)
 
 
 def _trials(run: Run) -> list[FrozenTrial]:
@@ -51,9 +79,12 @@ def _trials(run: Run) -> list[FrozenTrial]:
             held.remove_session()
 
 
-def _unfinished(run: Run) -> State:
+def _unfinished(run: Run, trials: list[FrozenTrial]) -> State:
     try:
         refuse_if_driven(run.folder)
     except UserError:
         return "running"
-    return "stopped"
+    half_trained = any(trial.state == TrialState.RUNNING for trial in trials)
+    budget = run.study.constraints.budget()
+    over = patience.stalled(trials, list(run.points()), budget, run.launch.patience_trials)
+    return "ended" if over and not half_trained else "stopped"

@@ -101,7 +101,7 @@ class _Drive:
 
         orders = functools.partial(self._orders, workers=workers)
         proposals = Proposals(self._retrainings, self._progress, self._listener, orders, room, self._lease)
-        return workers.train(proposals, self._data)
+        return workers.train(proposals, self._data) is not None
 
     def _orders(self, ask: Ask, workers: Workers) -> dict[str, Any]:
         """What a worker needs for a retraining."""

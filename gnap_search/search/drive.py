@@ -18,6 +18,7 @@ from gnap_search.search.nodes import Room
 from gnap_search.search.resources import Resources
 from gnap_search.search.standing import Standing
 from gnap_search.search.workers import Workers
+from gnap_search.status import Ending, Stop
 from gnap_search.training.plan import Plan
 
 
@@ -38,13 +39,19 @@ class Drive:
         self._run = Run(folder.absolute())
         self._lease = Lease.grant(self._run.folder)
         self.standing = self._ledger.standing = Standing(self._run, listener)
+        self._ledger.patience = launch.patience_trials
 
-    def to_the_end(self, ray: cluster.Started, trial: Resources) -> bool:
-        """Settle every trial, on Ray where there is one to train; whether it was interrupted before."""
+    def to_the_end(self, ray: cluster.Started, trial: Resources, deadline: float | None) -> Ending:
+        """Settle every trial, on Ray where there is one to train, and say why that came to its end.
+
+        The deadline is a time of `time.monotonic`.
+        """
         adopted = [ask for ask in self._ledger.adopt() if not self._settled(ask)]
         self.standing.clear_away(self._ledger.settled())
         if not self._ledger.left:
-            return False
+            return "finished"
+        if self._ledger.stalled and not adopted:
+            return "patience"
         available, scratch = ray()
         cluster.sweep(self._run.folder, kept=scratch)
         resources.refuse_too_few(available, trial, self._launch.address or "this machine")
@@ -53,7 +60,9 @@ class Drive:
         way_on = f"`gnap-search resume {self._run.name}`"
         workers = Workers(self._lease, trial, scratch, self._listener, way_on)
         with nodes.watched(self._launch.address, available, way_on) as present:
-            return self._train(adopted, Room(present, trial, self._listener), workers)
+            room = Room(present, trial, self._listener)
+            stop = self._train(adopted, room, workers, deadline)
+        return (stop or "patience") if self._ledger.left else "finished"
 
     def score(self) -> None:
         """Measure the front's networks on the test split, those that have not been measured before."""
@@ -79,13 +88,13 @@ class Drive:
         self._ledger.complete(ask.number, last)
         return True
 
-    def _train(self, adopted: list[Ask], room: Room, workers: Workers) -> bool:
+    def _train(self, adopted: list[Ask], room: Room, workers: Workers, deadline: float | None) -> Stop | None:
         from gnap_search.search.proposals import Proposals
 
         orders = functools.partial(self._orders, workers=workers)
         proposals = Proposals(self._ledger, self.standing, self._listener, orders, room, self._lease)
         proposals.adopt(adopted)
-        return workers.train(proposals, self._data)
+        return workers.train(proposals, self._data, deadline)
 
     def _orders(self, ask: Ask, workers: Workers) -> dict[str, Any]:
         """What a worker needs for a trial."""

@@ -1,4 +1,7 @@
-"""Interruption: Ctrl-C once ends a study gently, twice at once. Nothing is lost either way."""
+"""Interruption: Ctrl-C once ends a study gently, twice at once; so does the end of its time, gently.
+
+Nothing is lost in any of these ways.
+"""
 
 from __future__ import annotations
 
@@ -43,3 +46,25 @@ def handled(gently: Callable[[], None]) -> Iterator[threading.Event]:
             signal.signal(number, handler)
         if asked.is_set():
             ending.join()
+
+
+@contextlib.contextmanager
+def timed(seconds: float | None, gently: Callable[[], None]) -> Iterator[threading.Event]:
+    """Call `gently` after so many seconds, if this block lasts as long; whether it was called."""
+    over = threading.Event()
+    if seconds is None:
+        yield over
+        return
+
+    def end() -> None:
+        over.set()
+        gently()
+
+    timer = threading.Timer(max(seconds, 0), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield over
+    finally:
+        timer.cancel()
+        timer.join()

@@ -13,7 +13,9 @@ from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.front import Front
 from gnap_search.search import cluster, resources
+from gnap_search.search.given import Sources
 from gnap_search.search.resources import Resources
+from gnap_search.status import Ending
 from gnap_search.training.plan import check_settings
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ class Summary:
     """What a study has come to.
 
     `failed` counts the trials that failed, retries among them; `lost` the proposals that failed twice.
+    `ending` is why the driver left it.
     """
 
     complete: int
@@ -32,7 +35,12 @@ class Summary:
     lost: int
     front: Front
     seconds: float
-    interrupted: bool
+    ending: Ending
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it."""
+        return self.ending == "interrupted"
 
 
 Load = Callable[[spec.Study, spec.Launch], Data]
@@ -44,13 +52,15 @@ def run(
     launch: spec.Launch,
     listener: Listener,
     load: Load,
+    sources: Sources = Sources(),
     *,
     extend: bool = False,
 ) -> Summary:
-    """Create the study in `folder`, or go on with it, until every trial is settled or Ctrl-C is pressed.
+    """Create the study in `folder`, or go on with it, until every trial is settled, Ctrl-C is pressed, or a
+    rule of the launch ends it.
 
-    `load` gives the data. With `extend`, the study in the folder may have fewer trials than this one. Nothing
-    is written when anything is refused.
+    `load` gives the data, and `sources` what the study is given besides its space. With `extend`, the study
+    in the folder may have fewer trials than this one. Nothing is written when anything is refused.
 
     Raises:
         UserError: something is wrong with what was asked, or with where it should run; or every trial failed.
@@ -63,20 +73,23 @@ def run(
     with cluster.starting(launch, wanted, folder, ahead=_nothing_there(folder, launch)) as ray:
         from gnap_search.search import study as studies
         from gnap_search.search.drive import Drive
+        from gnap_search.search.gathering import Gathering
 
         data = load(study, launch)
         study = study.fitted(len(data.train))
         studies.refuse_conflicts(study, folder, launch, extend=extend)
         _refuse_settings(study)
+        with cluster.silence(verbose=launch.verbose):
+            given = Gathering(study, folder, listener).gather(sources, data.digest)
         with (
             cluster.silence(verbose=launch.verbose),
-            studies.opened(study, folder, launch, data.digest) as ledger,
+            studies.opened(study, folder, launch, data.digest, given) as ledger,
         ):
             drive = Drive(study, folder, launch, listener, data, ledger)
-            interrupted = drive.to_the_end(ray, trial)
-            if not interrupted:
+            ending = drive.to_the_end(ray, trial, start + launch.timeout if launch.timeout else None)
+            if ending in ("finished", "patience"):  # otherwise the front is going to change
                 drive.score()
-            return _summary(ledger, drive.standing.front, time.monotonic() - start, interrupted=interrupted)
+            return _summary(ledger, drive.standing.front, time.monotonic() - start, ending)
 
 
 def _nothing_there(folder: Path, launch: spec.Launch) -> bool:
@@ -108,9 +121,9 @@ def _refuse_settings(study: spec.Study) -> None:
             check_settings(study.method, {name: value})
 
 
-def _summary(ledger: Ledger, front: Front, seconds: float, *, interrupted: bool) -> Summary:
+def _summary(ledger: Ledger, front: Front, seconds: float, ending: Ending) -> Summary:
     failures = ledger.failures
     complete = ledger.completed
-    if failures and not complete and not ledger.stopped and not interrupted:
+    if failures and not complete and not ledger.stopped and ending == "finished":
         raise UserError(f"All {len(failures)} trials failed; the last one: {failures[max(failures)]}.")
-    return Summary(complete, len(failures), len(ledger.lost()), front, seconds, interrupted)
+    return Summary(complete, len(failures), len(ledger.lost()), front, seconds, ending)

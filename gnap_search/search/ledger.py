@@ -1,10 +1,9 @@
 """Ledger: every trial that was asked of Optuna, and how it ended. The truth about a study's trials.
 
 Optuna's states are used as follows. RUNNING: asked, and to be answered, by this driver or by the next one.
-COMPLETE: trained to its last epoch; the values are those of its last point. PRUNED: stopped early, after the
-epoch of the user attribute `stopped_after`; it has no values. FAIL: it has a user attribute,
-`reason` where training failed, or `discarded` where it was never trained (asked twice the same, or its driver
-died while asking). A failed trial is asked once more, as a new trial with the attribute `retry_of`.
+COMPLETE: trained to its last epoch; the values are those of its last point. PRUNED: stopped early; it has no
+values. FAIL: training failed, or it was never trained. A failed trial is asked once more, as a new trial.
+User attributes tell the rest, see `gnap_search.search.marks`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,15 +21,16 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from gnap_search import spec
 from gnap_search.results import Point
-from gnap_search.search import coverage, forest, samplers
+from gnap_search.search import coverage, forest, marks, patience, samplers, telling
 from gnap_search.search.expense import Expense
 from gnap_search.search.forest import Settings
+from gnap_search.search.given import Given
+from gnap_search.search.marks import DISCARDED, ENQUEUED, KNOWN, REASON, RETRY_OF, STOPPED, counted
 from gnap_search.search.standing import Standing
 from gnap_search.search.twin import Twin
 from gnap_search.settings import Value
 from gnap_search.space import draw
 
-REASON, DISCARDED, RETRY_OF, STOPPED = "reason", "discarded", "retry_of", "stopped_after"
 DRAWS = 5  # of a sampler, before it may propose the same again
 BEGINNING = 3  # finished trials from which a forest can grow
 
@@ -48,16 +48,22 @@ class Ledger:
 
     Attributes:
         standing: what the trials have come to; None as long as nothing is known of that.
+        patience: over how many trials the front may stall before no more are asked; 0 for ever.
     """
 
     standing: Standing | None = None
+    patience = 0
 
-    def __init__(self, trials: optuna.Study, storage: BaseStorage, study: spec.Study) -> None:
-        self._twin, self._study = Twin(trials, storage), study
+    def __init__(
+        self, trials: optuna.Study, storage: BaseStorage, study: spec.Study, given: Given = Given()
+    ) -> None:
+        self._twin, self._study, self._given = Twin(trials, storage), study, given
         self._first = coverage.proposals(study)
         searched = [parameter for parameter in study.parameters.values() if parameter.searched]
         examples = [value for parameter in searched for value in parameter.examples()]
         self._discrete = bool(examples) and all(isinstance(value, str | bool | int) for value in examples)
+        self._stalled: bool | None = None  # None where that has to be found out
+        self._take()
         self._twin.sampled_by(samplers.build(study, len(self._twin.trials()), len(self._first)))
 
     def adopt(self) -> list[Ask]:
@@ -76,10 +82,14 @@ class Ledger:
         return adopted
 
     def ask(self) -> Ask | None:
-        """A new trial: a retry, one of the study's first spread-out proposals, or one of its sampler's.
+        """A new trial: a queued one, one of the study's first spread-out proposals, or one of its sampler's.
 
-        None when as many as the study wants have been asked.
+        Queued are configurations that come first, and retries.
+
+        None when as many as the study wants have been asked, and while its front has stalled.
         """
+        if self.stalled:
+            return None
         for left in reversed(range(DRAWS)):
             queued = bool(self._twin.trials(TrialState.WAITING))
             if not queued and self.originals >= self._study.trials:
@@ -98,21 +108,23 @@ class Ledger:
 
         A trial that was stopped before its last epoch has no values that could be compared with others'.
         """
+        self._stalled = None
         if point.epoch < self._study.epochs:
             self._twin.mark(number, STOPPED, point.epoch)
             self._twin.tell(number, state=TrialState.PRUNED)
             return None
-        values = [point.validation_accuracy, math.log10(max(point.parameters, 1))]
+        values = telling.values(point)
         if not all(map(math.isfinite, values)):
             reason = f"its last accuracy is {point.validation_accuracy}"
             self.fail(number, reason)
             return reason
-        self._twin.constrain(number, limits(self._study.constraints, point))
+        self._twin.constrain(number, telling.limits(self._study.constraints, point))
         self._twin.tell(number, values)
         return None
 
     def fail(self, number: int, reason: str) -> None:
         """Answer a trial that failed, and queue its retry if it was not one itself."""
+        self._stalled = None
         self._twin.mark(number, REASON, reason)
         self._twin.tell(number)
         self._queue_retries()
@@ -125,7 +137,7 @@ class Ledger:
     @property
     def completed(self) -> int:
         """How many trials were trained to their end."""
-        return len(self._twin.trials(TrialState.COMPLETE))
+        return sum(trial.state == TrialState.COMPLETE for trial in self._counted())
 
     @property
     def stopped(self) -> int:
@@ -155,7 +167,16 @@ class Ledger:
     def lost(self) -> list[int]:
         """The failed proposals whose retry failed as well."""
         failed = self._twin.trials(TrialState.FAIL)
-        return [int(trial.user_attrs[RETRY_OF]) for trial in failed if _retry_that_ran(trial)]
+        return [int(trial.user_attrs[RETRY_OF]) for trial in failed if marks.failed_again(trial)]
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the study's patience is over, as of the last trial that was answered."""
+        if self._stalled is None:
+            points = self.standing.points if self.standing else []
+            budget = self._study.constraints.budget()
+            self._stalled = patience.stalled(self._counted(), points, budget, self.patience)
+        return self._stalled
 
     def settled(self) -> set[int]:
         """The trials that are answered."""
@@ -167,14 +188,38 @@ class Ledger:
         trials, standing = self._twin.trials(), self.standing
         costs = self._costs(trials, standing) if standing else []
         if standing and self._study.sampler == "forest":
-            known = _known(trials, costs, standing)
+            known = self._learnt(trials, costs, standing)
             if len(known.finished) >= BEGINNING:
                 random = np.random.default_rng([self._study.seed, len(trials)])
                 thrift = max(0.0, 1 - self.originals / self._study.trials)
                 return forest.proposal(self._study.parameters, known, random, thrift)
-        asked = [trial.params for trial in counted(trials)] if self._first else []
-        left = [proposal for proposal in self._first if proposal not in asked]
+        left = self._spread_out(trials)
         return min(left, key=Expense(self._study.parameters, costs)) if left else None
+
+    def _spread_out(self, trials: list[FrozenTrial]) -> list[Settings]:
+        """The first proposals that are to be asked still; what is known stands for as many of them."""
+        told = [known.settings for known in self._given.known]
+        asked = [trial.params for trial in counted(trials)] if self._first else []
+        enough = sum(proposal in asked for proposal in self._first) + len(told) >= len(self._first)
+        return [] if enough else [proposal for proposal in self._first if proposal not in [*asked, *told]]
+
+    def _learnt(
+        self, trials: list[FrozenTrial], costs: Sequence[tuple[Settings, float]], standing: Standing
+    ) -> forest.Known:
+        """What a forest learns from: points of other studies teach as much, but do not stand on the front."""
+        finished = [
+            forest.Finished(trial.number, trial.params, point)
+            for trial in trials
+            if trial.state == TrialState.COMPLETE
+            and (point := self._given_point(trial) or standing.last(trial.number))
+        ]
+        running = [trial.params for trial in trials if trial.state == TrialState.RUNNING]
+        return forest.Known(finished, running, costs, standing.front)
+
+    def _given_point(self, trial: FrozenTrial) -> Point | None:
+        """The last point of a trial of another study."""
+        known = dict(enumerate(self._given.known)).get(trial.user_attrs.get(KNOWN, -1))
+        return known.point if known else None
 
     def _costs(self, trials: list[FrozenTrial], standing: Standing) -> list[tuple[Settings, float]]:
         """Settings and whole costs of the newest trials that have begun."""
@@ -195,49 +240,28 @@ class Ledger:
         """Whether a space without continuous parameters gave these settings before."""
         if not self._discrete:
             return False
-        others = (trial for trial in self._counted() if trial.number != number)
-        return any(self._settings(trial) == settings for trial in others)
+        return any(
+            self._settings(trial) == settings
+            for trial in self._twin.trials()
+            if trial.number != number and DISCARDED not in trial.user_attrs
+        )
 
     def _discard(self, number: int, reason: str) -> None:
         self._twin.mark(number, DISCARDED, reason)
         self._twin.tell(number)
 
+    def _take(self) -> None:
+        """Tell the sampler what is known, and queue what comes first, but for what earlier drivers did."""
+        told = {trial.user_attrs.get(KNOWN) for trial in self._twin.trials()}
+        for place, known in enumerate(self._given.known):
+            if place not in told:
+                self._twin.add(telling.known_trial(self._study, known, place))
+        asked = marks.enqueued(self._counted())
+        for place, settings in enumerate(self._given.enqueued):
+            if place not in asked:
+                self._twin.queue(settings, {ENQUEUED: place})
+
     def _queue_retries(self) -> None:
         """See that every failed proposal has one retry; it is in memory until it is asked."""
-        for trial in not_retried(self._counted()):
+        for trial in marks.not_retried(self._counted()):
             self._twin.queue(trial.params, {RETRY_OF: trial.number})
-
-
-def _known(
-    trials: list[FrozenTrial], costs: Sequence[tuple[Settings, float]], standing: Standing
-) -> forest.Known:
-    finished = [
-        forest.Finished(trial.number, trial.params, point)
-        for trial in trials
-        if trial.state == TrialState.COMPLETE and (point := standing.last(trial.number))
-    ]
-    running = [trial.params for trial in trials if trial.state == TrialState.RUNNING]
-    return forest.Known(finished, running, costs, standing.front)
-
-
-def counted(trials: Iterable[FrozenTrial]) -> Iterator[FrozenTrial]:
-    """The trials but for discarded ones."""
-    return (trial for trial in trials if DISCARDED not in trial.user_attrs)
-
-
-def not_retried(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
-    """The proposals among some counted trials that failed, and of which no retry has been queued or asked."""
-    present = list(trials)
-    retried = {trial.user_attrs.get(RETRY_OF) for trial in present}
-    failed = [trial for trial in present if trial.state == TrialState.FAIL and trial.number not in retried]
-    return [trial for trial in failed if RETRY_OF not in trial.user_attrs]
-
-
-def limits(constraints: spec.Constraints, point: Point) -> dict[str, float]:
-    """Constraint -> how far a point is past it, for those that are set; 0 and below is met."""
-    names = [name for name in type(constraints).model_fields if getattr(constraints, name) is not None]
-    return dict(zip(names, constraints.budget().violations(point), strict=True))
-
-
-def _retry_that_ran(trial: FrozenTrial) -> bool:
-    return RETRY_OF in trial.user_attrs and REASON in trial.user_attrs

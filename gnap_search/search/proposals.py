@@ -90,7 +90,10 @@ class Proposals(Searcher):
 
     # Ray's annotation leaves out the word that its documentation asks for.
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # see above
-        """A trial's configuration; None for not now, because a running trial may yet fail and be retried."""
+        """A trial's configuration; None for not now.
+
+        A running trial may yet fail and be retried, or move a front that has stalled.
+        """
         if self._ended:
             return Searcher.FINISHED
         if len(self._running) >= self._room():

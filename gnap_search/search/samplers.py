@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import optuna
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, NSGAIISampler
 
 from gnap_search import spec
 
@@ -40,6 +41,14 @@ def build(study: spec.Study, asked: int, startup: int) -> BaseSampler:
                 return optuna.samplers.QMCSampler(
                     seed=study.seed, scramble=True, warn_asynchronous_seeding=False
                 )
+
+
+def own_marks(study: spec.Study) -> dict[str, Any]:
+    """What a trial from elsewhere has to bear for the study's sampler to take it for one of its own.
+
+    NSGA-II breeds from trials that bear a generation; those from elsewhere are its first.
+    """
+    return {NSGAIISampler._get_generation_key(): 0} if study.sampler == "nsgaii" else {}
 
 
 def population(trials: int) -> int:

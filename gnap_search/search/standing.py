@@ -22,6 +22,11 @@ class Standing:
         self._halving = ParetoHalving(self._epochs) if run.study.scheduler == "pareto-halving" else None
         self._verdicts = {trial: self._judge(points.values()) for trial, points in self._points.items()}
 
+    @property
+    def points(self) -> list[Point]:
+        """Every point of every trial."""
+        return [point for known in self._points.values() for point in known.values()]
+
     def last(self, trial: int) -> Point | None:
         """A trial's newest point."""
         return next(reversed(self._points.get(trial, {}).values()), None)
@@ -90,8 +95,7 @@ class Standing:
             self._run.model(other).unlink(missing_ok=True)
 
     def _recount(self) -> Front:
-        points = (point for known in self._points.values() for point in known.values())
-        return Front(points, self._run.study.constraints.budget())
+        return Front(self.points, self._run.study.constraints.budget())
 
 
 def _history(run: Run, trial: int) -> dict[int, Point]:

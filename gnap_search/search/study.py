@@ -17,6 +17,7 @@ from gnap_search import environment, spec
 from gnap_search.errors import UserError
 from gnap_search.runs import Run, write_atomically
 from gnap_search.search import storage
+from gnap_search.search.given import Given
 from gnap_search.search.ledger import Ledger
 from gnap_search.search.lock import DriverLock, refuse_if_driven
 
@@ -50,8 +51,10 @@ def refuse_conflicts(study: spec.Study, folder: Path, launch: spec.Launch, *, ex
 
 
 @contextlib.contextmanager
-def opened(study: spec.Study, folder: Path, launch: spec.Launch, digest: str) -> Iterator[Ledger]:
-    """Create or open a study and hold its lock; `digest` is that of the data.
+def opened(
+    study: spec.Study, folder: Path, launch: spec.Launch, digest: str, given: Given = Given()
+) -> Iterator[Ledger]:
+    """Create or open a study and hold its lock; `digest` is that of the data, `given` is new or kept already.
 
     Raises:
         UserError: the data or the storage are not those that the study began with, another driver is at work,
@@ -69,8 +72,11 @@ def opened(study: spec.Study, folder: Path, launch: spec.Launch, digest: str) ->
         with DriverLock(folder):
             held = storage.connect(folder, launch.storage)
             trials = storage.study(held, folder.name)
+            given = Given.read(folder).and_more(given)
+            if given != Given():
+                given.keep(folder)
             _keep_descriptions(study, folder, launch, digest)
-            yield Ledger(trials, held, study)
+            yield Ledger(trials, held, study, given)
             held.remove_session()
 
 

@@ -45,6 +45,11 @@ class Twin:
         """Let the next trial that is asked have these values and user attributes."""
         self._quick.enqueue_trial(dict(values), user_attrs=dict(attributes or {}))
 
+    def add(self, trial: FrozenTrial) -> None:
+        """Take in a trial that has ended elsewhere."""
+        for study in (self._kept, self._quick):
+            study.add_trial(trial)
+
     def ask(self, draw: Callable[[optuna.Trial], dict[str, Any]]) -> tuple[int, dict[str, Any]]:
         """A new trial, which is in the storage when this returns: its number, and what was drawn."""
         trial = self._quick.ask()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import secrets
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,14 @@ from gnap_search.errors import UserError
 from gnap_search.search import interruption, resources
 from gnap_search.search.lock import Lease
 from gnap_search.search.resources import Resources
+from gnap_search.status import Stop
 from gnap_search.training.plan import Plan
 
 if TYPE_CHECKING:
     from gnap_search.search.proposals import Proposals
+
+INTERRUPTED = "Stopping at the end of the running epochs (Ctrl-C again: at once)."
+OUT_OF_TIME = "The time that --timeout gives is over: stopping at the end of the running epochs."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,23 +50,28 @@ class Workers:
             "kept": list(kept),
         }
 
-    def train(self, proposals: Proposals, data: Data) -> bool:
-        """Train everything; whether the user interrupted it before.
+    def train(self, proposals: Proposals, data: Data, deadline: float | None = None) -> Stop | None:
+        """Train everything, and say what stopped it before; the deadline is a time of `time.monotonic`.
 
         Raises:
             UserError: what one of them met lets none of them go on.
         """
-        with interruption.handled(functools.partial(self._end_gently, proposals)) as interrupted:
+        left = None if deadline is None else deadline - time.monotonic()
+        gently = functools.partial(self._end_gently, proposals)
+        with (
+            interruption.handled(functools.partial(gently, INTERRUPTED)) as interrupted,
+            interruption.timed(left, functools.partial(gently, OUT_OF_TIME)) as late,
+        ):
             self._tune(proposals, data)
         if proposals.halt:
             raise UserError(f"{proposals.halt}; mend that, then go on with {self.way_on}.")
-        return interrupted.is_set()
+        if interrupted.is_set():
+            return "interrupted"
+        return "timeout" if late.is_set() else None
 
-    def _end_gently(self, proposals: Proposals) -> None:
+    def _end_gently(self, proposals: Proposals, why: str) -> None:
         proposals.end()
-        self.listener.message(
-            f"Stopping at the end of the running epochs (Ctrl-C again: at once). Go on with {self.way_on}."
-        )
+        self.listener.message(f"{why} Go on with {self.way_on}.")
 
     def _tune(self, proposals: Proposals, data: Data) -> None:
         """Let Ray Tune train what the proposals hand out."""

@@ -68,6 +68,23 @@ def read(path: Path) -> Configurations:
         raise UserError(said if str(path) in said else f"{path}: {said}") from None
 
 
+def chosen(path: Path, method: str) -> list[dict[str, Value]]:
+    """The settings of each [[trial]] of a file, those of [settings] among them, whatever else it asks for.
+
+    Raises:
+        UserError: the file is for another method, or a setting is unknown or out of bounds; it is named.
+    """
+    written = catalog.read_toml(path)
+    try:
+        _refuse_unknown(written)
+        if written.get("method", method) != method:
+            raise UserError(f"it is for method {written['method']!r}, not {method!r}.")
+        given, trials = _tables(written)
+        return [_checked({**given, **_own(trial)}, method) for trial in trials]
+    except UserError as problem:
+        raise UserError(f"{path}: {problem}") from None
+
+
 def toml(values: Mapping[str, Any]) -> str:
     """Names, numbers, truth values and lists of them as lines of TOML; what is None is left out."""
     # JSON's words for all of these are TOML's as well, and no library has to be installed for them.
@@ -79,14 +96,9 @@ def toml(values: Mapping[str, Any]) -> str:
 
 
 def _resolved(written: Mapping[str, Any]) -> Configurations:
-    unknown = next((key for key in written if key not in KEYS), None)
-    if unknown:
-        raise UserError(f"unknown key {unknown!r}; {nearest(unknown, KEYS)}")
+    _refuse_unknown(written)
     common = _common(written)
-    given = written.get("settings", {})
-    trials = written.get("trial", [])
-    if not isinstance(given, dict) or not _are(trials, dict) or not trials:
-        raise UserError("settings should be a table, and each trial a [[trial]]; at least one is needed.")
+    given, trials = _tables(written)
     seeds = _seeds(written.get("seeds", [0]))
     asked = [(seed, chosen) for trial in trials for seed, chosen in _each(trial, seeds, given)]
     plans = [
@@ -94,6 +106,20 @@ def _resolved(written: Mapping[str, Any]) -> Configurations:
         for number, (seed, chosen) in enumerate(asked)
     ]
     return Configurations(tuple(plans))
+
+
+def _refuse_unknown(written: Mapping[str, Any]) -> None:
+    unknown = next((key for key in written if key not in KEYS), None)
+    if unknown:
+        raise UserError(f"unknown key {unknown!r}; {nearest(unknown, KEYS)}")
+
+
+def _tables(written: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The settings of all trials, and the trials."""
+    given, trials = written.get("settings", {}), written.get("trial", [])
+    if not isinstance(given, dict) or not _are(trials, dict) or not trials:
+        raise UserError("settings should be a table, and each trial a [[trial]]; at least one is needed.")
+    return given, trials
 
 
 def _common(written: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,9 +158,13 @@ def _each(
     trial: Mapping[str, Any], seeds: list[int], given: Mapping[str, Any]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Seed and settings of every training of a [[trial]]."""
-    own = {name: value for name, value in trial.items() if name != "seeds"}
     for seed in _seeds(trial.get("seeds", seeds)):
-        yield seed, {**given, **own}
+        yield seed, {**given, **_own(trial)}
+
+
+def _own(trial: Mapping[str, Any]) -> dict[str, Any]:
+    """What a [[trial]] says of its settings."""
+    return {name: value for name, value in trial.items() if name != "seeds"}
 
 
 def _checked(chosen: Mapping[str, Value], method: str) -> dict[str, Value]:

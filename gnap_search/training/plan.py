@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from gnap_search import catalog, settings
 from gnap_search.settings import Bounds, Value, setting
@@ -57,6 +57,11 @@ class Plan:
 def declared(method: str) -> dict[str, dataclasses.Field[Any]]:
     """Every setting that a trial of this method knows, by name; the method is read and not imported."""
     return {**settings.known(TrainingSettings), **settings.read(catalog.source("methods", method))}
+
+
+def defaults(method: str) -> dict[str, Value]:
+    """What a trial of this method has of each setting that it is not given."""
+    return {name: cast(Value, field.default) for name, field in declared(method).items()}
 
 
 def check_settings(method: str, given: Mapping[str, Value]) -> None:

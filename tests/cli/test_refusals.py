@@ -42,6 +42,8 @@ REFUSED = [
     (["pareto", "--set", "growth_factor=0.1..2"], "growth_factor = 0.1 is below its least value 1."),
     (["pareto", "--study", "../x"], "'../x' cannot name a study"),
     (["pareto", "--study", "a/b"], "'a/b' cannot name a study"),
+    (["pareto", "--timeout", "soon"], "timeout = 'soon' should be a number of seconds, or a time like 90s"),
+    (["pareto", "--patience-trials", "-1"], "patience_trials = -1: should be greater than or equal to 0."),
     (["pareto", "--cpus-per-trial", "0"], "cpus_per_trial = 0.0: should be greater than 0."),
     (["pareto", "--cpus-per-trial", "1.5"], "should be a whole number, or a share of one"),
     (["pareto", "--cpus-per-trial", "4096"], "--cpus-per-trial 4096 is too much"),
@@ -49,6 +51,9 @@ REFUSED = [
     (["pareto", "--storage", "nonsense://x"], "--storage nonsense://x cannot be used"),
     (["pareto", "--dataset", "mnist", "--data-root", "nowhere", "--no-download"], "nowhere"),
     (["pareto", "--address", "ray://host:10001"], "call gnap-search on a node of the cluster"),
+    (["pareto", "--from-study", "nothing"], "There is no study 'nothing' in runs"),
+    (["pareto", "--from-study", "some/where"], "There is no study in some/where; name one of runs"),
+    (["pareto", "--enqueue", "nothing.toml"], "Cannot read nothing.toml: No such file or directory."),
     (["resume", "nothing"], "There is no study 'nothing' in runs"),
     (["resume", "../x"], "'../x' cannot name a study"),
     (

@@ -22,7 +22,7 @@ from gnap_search.front import Front
 from gnap_search.results import Point
 from gnap_search.runs import Run
 from gnap_search.search import storage
-from gnap_search.search.ledger import DISCARDED, REASON, RETRY_OF, STOPPED
+from gnap_search.search.marks import REASON, RETRY_OF, STOPPED, counted
 
 PARAMETERS = {
     "pruning_strength": {"low": 1e-4, "high": 3e-3, "log": True},
@@ -96,7 +96,7 @@ def asked(run: Run) -> list[optuna.trial.FrozenTrial]:
 
 def check_laws(run: Run) -> None:
     """What holds for every study that has come to its end, however often it was killed on the way."""
-    trials = [trial for trial in asked(run) if DISCARDED not in trial.user_attrs]
+    trials = list(counted(asked(run)))
     states = Counter(trial.state.name for trial in trials)
     assert set(states) <= {"COMPLETE", "PRUNED", "FAIL"}
     originals = [trial for trial in trials if RETRY_OF not in trial.user_attrs]

@@ -14,7 +14,8 @@ from optuna.trial import TrialState
 from gnap_search import spec
 from gnap_search.results import Point
 from gnap_search.search import coverage, storage
-from gnap_search.search.ledger import DISCARDED, RETRY_OF, STOPPED, Ask, Ledger
+from gnap_search.search.ledger import Ask, Ledger
+from gnap_search.search.marks import DISCARDED, RETRY_OF, STOPPED
 from tests.search.conftest import a_point, small_study
 
 CONDITIONAL = {

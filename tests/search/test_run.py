@@ -19,7 +19,7 @@ from gnap_search.errors import UserError
 from gnap_search.results import Point
 from gnap_search.runs import Run
 from gnap_search.search import launch, resources
-from gnap_search.search.ledger import RETRY_OF, STOPPED
+from gnap_search.search.marks import RETRY_OF, STOPPED
 from tests.search.conftest import PARAMETERS, Notes, asked, check_laws, load, marked_processes, small_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_session"), pytest.mark.timeout(120)]

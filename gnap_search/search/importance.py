@@ -1,0 +1,80 @@
+"""Importance: how much each searched setting decides on a trial's accuracy and on its size.
+
+Measured by PED-ANOVA (Watanabe, Bansal and Hutter, arXiv 2304.10255): a setting matters as far as its values
+among the better half of the trials are distributed otherwise than among all. It takes hundredths of a second,
+and it knows conditional settings; functional ANOVA takes seconds for 200 trials, and leaves those out.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.importance import PedAnovaImportanceEvaluator
+from optuna.trial import FrozenTrial, TrialState
+
+from gnap_search.search.marks import counted
+from gnap_search.search.storage import DIRECTIONS
+
+LEAST_TRIALS = 10  # Optuna advises five among the better ones
+BETTER = 0.5  # the share of the trials that are the better ones
+
+
+def _error(trial: FrozenTrial) -> float:
+    return -float(trial.values[0])
+
+
+def _size(trial: FrozenTrial) -> float:
+    return float(trial.values[1])
+
+
+OBJECTIVES: Mapping[str, Callable[[FrozenTrial], float]] = {"accuracy": _error, "parameters": _size}
+
+
+def measured(trials: Iterable[FrozenTrial]) -> dict[str, dict[str, float]]:
+    """Objective -> setting -> its share in what decides, from the largest; an objective's shares add up to 1.
+
+    Only trials of the study that were trained to their end tell anything. An objective is left out where
+    there are too few of them, or where no half of them is the better one; so is a setting with one value.
+    """
+    complete = [trial for trial in counted(trials) if trial.state == TrialState.COMPLETE]
+    settings = _varied(complete)
+    if len(complete) < LEAST_TRIALS or not settings:
+        return {}
+    study = optuna.create_study(directions=DIRECTIONS)
+    study.add_trials(complete)
+    return {
+        objective: _shares(study, settings, target)
+        for objective, target in OBJECTIVES.items()
+        if _has_halves([target(trial) for trial in complete])
+    }
+
+
+def _varied(trials: Sequence[FrozenTrial]) -> list[str]:
+    """The settings that have at least two different values."""
+    drawn: dict[str, set[Any]] = {}
+    for trial in trials:
+        for name, value in trial.params.items():
+            drawn.setdefault(name, set()).add(value)
+    return [name for name, values in drawn.items() if len(values) > 1]
+
+
+def _has_halves(values: Sequence[float]) -> bool:
+    """Whether some values are above the best half of them; of equal ones none is better."""
+    return sorted(values)[math.ceil(BETTER * len(values)) - 1] < max(values)
+
+
+def _shares(
+    study: optuna.Study, settings: list[str], target: Callable[[FrozenTrial], float]
+) -> dict[str, float]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says that low targets are the better ones, as they are here
+        return optuna.importance.get_param_importances(
+            study,
+            evaluator=PedAnovaImportanceEvaluator(target_quantile=BETTER),
+            params=settings,
+            target=target,
+        )
