@@ -113,7 +113,8 @@ class _Model:
 
     def outcomes(self, settings: Sequence[Settings]) -> np.ndarray:
         """Samples x settings x outcomes."""
-        return self._means(self._inputs(settings)) + self._noise
+        moved: np.ndarray = self._means(self._inputs(settings)) + self._noise
+        return moved
 
     def expected(self, settings: Sequence[Settings]) -> np.ndarray:
         """Settings x outcomes."""
