@@ -153,7 +153,7 @@ def test_more_processors_or_gpus_than_there_are_are_refused(tmp_path: Path):
     refused(tmp_path / "one", small_study(), "whole number", spec.Launch(cpus_per_trial=1.5))
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:9", "no.such.host.invalid:6379"])
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "no.such.host.invalid:6379"])
 def test_a_cluster_that_does_not_answer_is_refused(tmp_path: Path, address: str):
     refused(
         tmp_path / "one", small_study(), "No Ray cluster answers at --address", spec.Launch(address=address)
