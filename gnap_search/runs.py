@@ -10,9 +10,9 @@
                    driver.lock                                 held by the one driver that may write
                    driver.lease                                the pass of its workers
                    trials/<number>/plan.json                   what the trial was asked to do
-                   trials/<number>/worker.lease                the pass of the one process that trains it
                    trials/<number>/history.jsonl               one Point a line
                    trials/<number>/checkpoint.safetensors      where it goes on; gone when it has finished
+                   trials/<number>/worker.lease                the pass of what trains it; gone likewise
                    trials/<number>/models/<epoch>.safetensors  the networks of front points
                    trials/<number>/error.txt                   why it broke down, where it did
 
@@ -242,6 +242,12 @@ def find_anywhere(runs: Path, name: str) -> Run:
 def every(runs: Path) -> list[Run]:
     """All runs in a folder, by name."""
     return [Run(path.parent) for path in sorted(runs.glob("*/study.toml"))]
+
+
+def forget_way_on(folder: Path) -> None:
+    """Delete what only a training that goes on needs: its checkpoint, and the pass of its process."""
+    for name in ("checkpoint.safetensors", "worker.lease"):
+        (folder / name).unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -17,7 +17,7 @@ from gnap_search.confirmation import Confirmed, Repeat
 from gnap_search.contracts import Listener
 from gnap_search.front import Front
 from gnap_search.results import History, Point
-from gnap_search.runs import Run
+from gnap_search.runs import Run, forget_way_on
 from gnap_search.search.ledger import Ask
 from gnap_search.training.plan import Plan
 
@@ -106,7 +106,7 @@ class Progress:
 
     def forget_checkpoint(self, number: int) -> None:
         """One of them does not go on."""
-        (self._retrainings[number].folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        forget_way_on(self._retrainings[number].folder)
 
     def _drop_unwanted(self, retraining: Retraining, epoch: int) -> None:
         if epoch not in retraining.epochs:

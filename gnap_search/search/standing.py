@@ -8,7 +8,7 @@ from pathlib import Path
 from gnap_search.contracts import Listener
 from gnap_search.front import Front
 from gnap_search.results import History, Point
-from gnap_search.runs import Run
+from gnap_search.runs import Run, forget_way_on
 from gnap_search.search.halving import ParetoHalving
 
 
@@ -75,7 +75,7 @@ class Standing:
 
     def forget_checkpoint(self, trial: int) -> None:
         """A settled trial does not go on."""
-        (self._run.trial_folder(trial) / "checkpoint.safetensors").unlink(missing_ok=True)
+        forget_way_on(self._run.trial_folder(trial))
 
     def _start_again(self, trial: int) -> None:
         self._points.pop(trial, None)

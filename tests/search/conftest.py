@@ -119,7 +119,8 @@ def _check_trained(run: Run, trial: optuna.trial.FrozenTrial) -> None:
         assert trial.values[0] == points[-1].validation_accuracy and length == run.study.epochs
     else:
         assert run.study.scheduler != "none" and length < run.study.epochs
-    assert not (run.trial_folder(trial.number) / "checkpoint.safetensors").exists()
+    for way_on in ("checkpoint.safetensors", "worker.lease"):
+        assert not (run.trial_folder(trial.number) / way_on).exists()
 
 
 def _check_files(run: Run) -> None:

@@ -45,7 +45,7 @@ def test_what_dies_with_a_node_goes_on_elsewhere_and_new_processors_are_used(mac
 
 
 def test_a_study_outlives_its_driver_and_the_head_of_its_cluster(machines, drivers):
-    one = drivers(trials=2, epochs=60)
+    one = drivers(trials=2, epochs=150)  # so many that two kills come before the end
     one.address = machines.address
     driver = one.start()
     wait_for_epochs(one.run, more=3)

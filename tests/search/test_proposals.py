@@ -69,7 +69,7 @@ def test_a_trial_that_gets_on_outlives_any_number_of_nodes(make: MakeProposals, 
     proposals = make([ONE])
     for life in range(3 * DEATHS):
         assert proposals.suggest(str(life)) == {"n": 0}
-        proposals.on_trial_result(str(life), result(points=[a_point(epoch=life + 1).to_json()]))
+        proposals.worth_going_on(str(life), result(points=[a_point(epoch=life + 1).to_json()]))
         proposals.broken(str(life), "its node has gone")
     assert notes.ended == {}
 
