@@ -216,7 +216,7 @@ def test_a_process_that_lost_the_study_writes_nothing(small_digits: Data, tmp_pa
     before = written(tmp_path)
     owned = False
     for write in (trial.tell, trial.keep):
-        with pytest.raises(TrialError, match="another driver"):
+        with pytest.raises(TrialError, match="another process"):
             write()
     assert written(tmp_path) == before
 
