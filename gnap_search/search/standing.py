@@ -20,7 +20,9 @@ class Standing:
         self._points = {trial: _history(run, trial) for trial in run.trials()}
         self.front = self._recount()
         self._halving = ParetoHalving(self._epochs) if run.study.scheduler == "pareto-halving" else None
-        self._verdicts = {trial: self._judge(points.values()) for trial, points in self._points.items()}
+        # An earlier driver went on beyond all points but the newest, whatever is thought of them now.
+        judged = {trial: self._judged(points.values()) for trial, points in self._points.items()}
+        self._verdicts = {trial: verdicts[-1] for trial, verdicts in judged.items() if verdicts}
 
     @property
     def points(self) -> list[Point]:
@@ -58,7 +60,7 @@ class Standing:
             self._place(point)
             self._listener.epoch_ended(point, self.front)
         if new:
-            self._verdicts[trial] = self._judge(new)
+            self._verdicts[trial] = all(self._judged(new))
         return self.worth_going_on(trial)
 
     def clear_away(self, settled: Iterable[int]) -> None:
@@ -84,10 +86,10 @@ class Standing:
         if self._halving:
             self._halving.forget(trial)
 
-    def _judge(self, points: Iterable[Point]) -> bool:
-        """Let each of a trial's next points be judged; whether all of them are worth going on from."""
+    def _judged(self, points: Iterable[Point]) -> list[bool]:
+        """Of each of a trial's next points: whether it is worth going on from."""
         halving = self._halving
-        return halving is None or all([halving.goes_on(point, self.front) for point in points])
+        return [halving is None or halving.goes_on(point, self.front) for point in points]
 
     def _place(self, point: Point) -> None:
         entered, beaten = self.front.add(point)

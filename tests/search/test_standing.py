@@ -93,3 +93,19 @@ def test_a_budget_keeps_points_off_the_front(tmp_path: Path):
     standing.report(0, [small, large], None)
     assert list(standing.front.points) == [small]
     assert kept(run) == {run.model(small)}
+
+
+@pytest.mark.parametrize(("length", "goes_on"), [(10, False), (11, True)])
+def test_a_driver_that_goes_on_judges_trials_at_their_newest_points_alone(
+    tmp_path: Path, length: int, goes_on: bool
+):
+    (tmp_path / "study.toml").write_text(small_study(epochs=20, scheduler="pareto-halving").to_toml())
+    run = Run(tmp_path)
+    for trial in range(10):
+        for epoch in range(1, 21):
+            train(run, trial, epoch, 1000 + trial, 0.9 - 0.01 * trial)
+    for epoch in range(1, length + 1):
+        train(run, 10, epoch, 4000, 0.5)
+    standing = Standing(run, Notes())
+    assert standing.worth_going_on(10) is goes_on
+    assert standing.worth_going_on(0) and standing.worth_going_on(99)
