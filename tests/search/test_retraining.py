@@ -151,8 +151,11 @@ def test_every_point_gets_the_figures_of_trainings_by_hand(
 def test_ctrl_c_ends_it_gently_and_the_same_again_goes_on(
     run: Run, expected: dict[str, list[Repeat]]
 ) -> None:
-    def interrupt(_: Point) -> None:
-        if not notes.messages:
+    pressed: list[Point] = []
+
+    def interrupt(point: Point) -> None:
+        if not pressed:  # a second time would end this process at once
+            pressed.append(point)
             os.kill(os.getpid(), signal.SIGINT)
 
     notes = Notes(interrupt)
