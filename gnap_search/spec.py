@@ -52,7 +52,7 @@ class Study(_Frozen):
     trials: int = Field(20, gt=0)
     epochs: int = Field(30, gt=0)
     seed: int = Field(0, ge=0, lt=2**32)
-    sampler: Sampler = "forest"
+    sampler: Sampler = "tpe"
     scheduler: Scheduler = "pareto-halving"
     image_size: int | None = Field(None, ge=8, le=512)
     training_images: int | None = Field(None, ge=2)

@@ -48,10 +48,14 @@ class Finished:
 
 @dataclasses.dataclass(frozen=True)
 class Known:
-    """What a study has learnt by now. `costs` are of trainings that have begun, whole ones as estimated."""
+    """What a study has learnt by now.
+
+    `tried` are the settings of trainings whose outcome is not known: they run, or were stopped early. `costs`
+    are of trainings that have begun, whole ones as estimated.
+    """
 
     finished: Sequence[Finished]
-    running: Sequence[Settings]
+    tried: Sequence[Settings]
     costs: Sequence[tuple[Settings, float]]
     front: Front
 
@@ -63,7 +67,7 @@ def proposal(
     encoding = Encoding(parameters)
     candidates = _candidates(encoding, known, random)
     model = _Model(encoding, known.finished[-LEARNT:], random)
-    steps = _Steps(known.front, model.expected(known.running))
+    steps = _Steps(known.front, model.expected(known.tried))
     promise = np.log10(steps.gains(model.outcomes(candidates)).mean(0) + NOTHING)
     expense = Expense(parameters, known.costs)
     costs = np.array([expense(settings) for settings in candidates])
@@ -76,8 +80,9 @@ def _candidates(encoding: Encoding, known: Known, random: np.random.Generator) -
     good = [encoding.shares(one.settings) for one in known.finished if one.trial in owners]
     if good:
         chosen = np.array(good)[random.integers(0, len(good), NEARBY)]
-        moved = chosen + random.normal(0, STEP, chosen.shape)
-        shares = np.concatenate([shares, np.clip(moved, 0, 1)])
+        moved = np.abs(chosen + random.normal(0, STEP, chosen.shape))
+        # Turned back at the ends of a range: cut off there, many would be the same corner.
+        shares = np.concatenate([shares, np.clip(1 - np.abs(1 - moved), 0, 1)])
     return [encoding.settings(row) for row in shares.tolist()]
 
 
@@ -131,7 +136,7 @@ class _Model:
 
 
 class _Steps:
-    """The front as steps of log10 parameters and error, with what running trainings will probably add."""
+    """The front as steps of log10 parameters and error, with what is expected of trainings without outcome."""
 
     def __init__(self, front: Front, expected: np.ndarray) -> None:
         self._budget = front.budget

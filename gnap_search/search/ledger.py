@@ -213,8 +213,9 @@ class Ledger:
             if trial.state == TrialState.COMPLETE
             and (point := self._given_point(trial) or standing.last(trial.number))
         ]
-        running = [trial.params for trial in trials if trial.state == TrialState.RUNNING]
-        return forest.Known(finished, running, costs, standing.front)
+        unknown = TrialState.RUNNING, TrialState.PRUNED
+        tried = [trial.params for trial in trials if trial.state in unknown]
+        return forest.Known(finished, tried, costs, standing.front)
 
     def _given_point(self, trial: FrozenTrial) -> Point | None:
         """The last point of a trial of another study."""

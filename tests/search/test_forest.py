@@ -61,14 +61,14 @@ def test_it_keeps_to_the_limits_of_the_front():
 def test_what_runs_already_is_not_proposed_again():
     best = {"strength": 1e-2, "quality": 1.0}
     before = dataclasses.replace(known(40), front=Front())
-    after = dataclasses.replace(before, running=[best])
+    after = dataclasses.replace(before, tried=[best])
     assert _promise(after, best) < _promise(before, best) / 5
 
 
 def _promise(of: Known, settings: dict) -> float:
     encoding = forest.Encoding(SPACE)
     model = forest._Model(encoding, of.finished, np.random.default_rng(0))
-    steps = forest._Steps(of.front, model.expected(of.running))
+    steps = forest._Steps(of.front, model.expected(of.tried))
     return float(steps.gains(model.outcomes([settings])).mean())
 
 

@@ -52,7 +52,7 @@ def test_a_run_folder_says_what_was_asked_and_where(tmp_path: Path):
 def test_another_study_of_the_same_name_is_refused_by_its_differences(tmp_path: Path):
     create(tmp_path / "one")
     other = small_study(epochs=9, sampler="random")
-    refused(tmp_path / "one", other, "epochs 3, not 9, sampler forest, not random.*--study")
+    refused(tmp_path / "one", other, "epochs 3, not 9, sampler tpe, not random.*--study")
 
 
 def test_more_trials_are_refused_with_the_way_to_extend(tmp_path: Path):
