@@ -1,9 +1,10 @@
 """Search: what a front costs, by replay of recorded trainings, against what a user would run instead.
 
 `benchmarks/recorded` has real trainings, epoch by epoch; `replay` says how searches run on them. The others
-are Optuna's samplers as they come, of whose trainings the last state counts, and Ray's successive halving on
-the error beside them. `ours` is a study with `--sampler forest`, and then with one part less each time. Costs are in
-whole trainings of mean cost. The best hypervolume is that of the front over everything that was recorded.
+are Optuna's samplers as they come, of whose trainings the last state counts, and Ray's successive halving
+on the error beside them. `ours` is a study with `--sampler forest`, and then with one part less each time.
+Costs are in whole trainings of mean cost. The best hypervolume is that of the front over everything that
+was recorded.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ class _Model:
 
 
 class _Steps:
-    """The front as steps of log10 parameters and error, with what is expected of trainings without outcome."""
+    """The front as steps of log10 parameters and error, with what is expected of those without outcome."""
 
     def __init__(self, front: Front, expected: np.ndarray) -> None:
         self._budget = front.budget
