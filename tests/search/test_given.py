@@ -180,7 +180,7 @@ def test_what_is_known_stands_for_spread_out_proposals(held: BaseStorage) -> Non
 
 
 def test_a_forest_learns_from_what_is_known(held: BaseStorage, tmp_path: Path) -> None:
-    study = small_study(trials=12)
+    study = small_study(trials=12, sampler="forest")
     better = [
         Known(
             "other", {**FITTING, "growth_factor": 1.2 + tenth / 10}, a_point(validation_accuracy=tenth / 10)
