@@ -138,14 +138,19 @@ class Method(Protocol):
     """How a network grows and prunes itself: it decides, and `gnap_search.structure.surgery` acts.
 
     A method is a frozen dataclass of `setting`s with these functions, kept in a module as `METHOD`. Whatever
-    must survive an epoch lives in the model (as parameters or buffers) or follows from the history.
+    must survive an epoch lives in the model (as parameters or buffers) or follows from the history. Torch's
+    own random numbers may be drawn in every hook: they follow from the trial's seed and its epoch.
     """
 
     sparsity: ClassVar[str]
     """`unstructured` where single weights become zero, `structured` where only whole channels go."""
 
-    def attach(self, model: nn.Module) -> None:
-        """Add what is trained beside the weights, as parametrizations; called on every rebuilt model."""
+    def attach(self, model: nn.Module, blueprint: Blueprint) -> None:
+        """Add what is trained beside the weights, as parametrizations; called on every rebuilt model.
+
+        Which groups of channels a weight leads from and to is what `structure.slots.ends` says of the
+        blueprint. A parametrization that computes by chance does so in training mode alone.
+        """
         ...
 
     def parameter_groups(self) -> Sequence[ParameterGroup]:
@@ -167,12 +172,18 @@ class Method(Protocol):
         """What is added to the loss of every batch; None where there is nothing to add."""
         ...
 
-    def project(self, model: nn.Module) -> None:
-        """After every optimiser step: clamp, soft-threshold."""
+    def project(self, model: nn.Module, rate: float | Tensor) -> None:
+        """After every optimiser step: clamp, soft-threshold; `rate` is the learning rate of that step.
+
+        On a GPU it is a tensor, because a replayed step reads it from memory.
+        """
         ...
 
     def prune(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
-        """After every epoch, before the network is measured: what to cut; dead channels go anyway."""
+        """After every epoch, before the network is measured: what to cut; dead channels go anyway.
+
+        A `Settle` ends the method's part; from then on only `prepare` is called.
+        """
         ...
 
     def grow(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:

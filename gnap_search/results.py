@@ -22,6 +22,9 @@ class Point:
     `weights` counts the first of these alone. `macs` is the multiply-accumulate count for one image of
     the network without its dead channels; `live_macs` leaves out the zero weights too. `phase` is
     `growing`, `pruning` or `finishing`; `grown` says that the network widened right after this point.
+    `training_macs` is what the trial's steps have taken until then: a step counts as three passes forward
+    through the network as wide as it was in that epoch; evaluation and what a method computes besides the
+    network are not in it.
     """
 
     trial: int
@@ -38,6 +41,7 @@ class Point:
     widths: dict[str, int]
     seconds: float
     grown: bool = False
+    training_macs: int = 0
 
     @property
     def id(self) -> str:

@@ -15,9 +15,9 @@ from gnap_search.structure.model import Blueprint
 class FixedWidths:
     """A network keeps the widths that it is built with, but for channels that die."""
 
-    def attach(self, model: nn.Module) -> None:
+    def attach(self, model: nn.Module, blueprint: Blueprint) -> None:
         """Nothing is trained beside the weights."""
-        del model
+        del model, blueprint
 
     def parameter_groups(self) -> Sequence[ParameterGroup]:
         """None: there are only weights, biases and norms."""
@@ -33,9 +33,9 @@ class FixedWidths:
         del model
         return None
 
-    def project(self, model: nn.Module) -> None:
+    def project(self, model: nn.Module, rate: float | Tensor) -> None:
         """Weights may have any value."""
-        del model
+        del model, rate
 
     def prune(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
         """Nothing: channels that die are removed for every method."""

@@ -98,8 +98,9 @@ class GNAP:
     gate_learning_rate: float = setting(1e-3, "learning rate of the gates (Adam)", Bounds(0, 1))
     freeze_share: float = setting(0.5, "share of the finish after which gates are frozen", Bounds(0, 1))
 
-    def attach(self, model: nn.Module) -> None:
+    def attach(self, model: nn.Module, blueprint: Blueprint) -> None:
         """A gate for every weight of a convolution or a fully connected layer; biases and norms have none."""
+        del blueprint
         gates = masks.attach(model, lambda weights: [Gate(weight, self.gate_start) for weight in weights])
         model.gate_scores = [gate.score for gate in gates]  # type: ignore[assignment] # a list: torch leaves it
 
@@ -125,8 +126,9 @@ class GNAP:
         return price
 
     @torch.no_grad()
-    def project(self, model: nn.Module) -> None:
+    def project(self, model: nn.Module, rate: float | Tensor) -> None:
         """Keep the scores in [-1, 1], where a closed gate can still open."""
+        del rate
         scores = _scores(model)
         if scores[0].requires_grad:
             torch._foreach_clamp_min_(scores, -1.0)

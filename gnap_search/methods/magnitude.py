@@ -25,6 +25,7 @@ from gnap_search.contracts import Progress
 from gnap_search.methods._fixed_widths import FixedWidths
 from gnap_search.settings import Bounds, setting
 from gnap_search.structure.masks import Mask, Masked, attach, masked
+from gnap_search.structure.model import Blueprint
 
 
 class PruningMask(Mask):
@@ -47,8 +48,9 @@ class Magnitude(FixedWidths):
     pruning_start: float = setting(0.1, "share of the trial before pruning begins", Bounds(0, 1))
     ranking: str = setting("global", "what weights compete with", Bounds(choices=("global", "layer")))
 
-    def attach(self, model: nn.Module) -> None:
+    def attach(self, model: nn.Module, blueprint: Blueprint) -> None:
         """A full mask over every weight."""
+        del blueprint
         attach(model, lambda weights: [PruningMask(weight) for weight in weights])
 
     def prepare(self, model: nn.Module, progress: Progress) -> str:

@@ -28,6 +28,7 @@ from gnap_search.contracts import Progress
 from gnap_search.methods._fixed_widths import FixedWidths
 from gnap_search.settings import Bounds, setting
 from gnap_search.structure import masks
+from gnap_search.structure.model import Blueprint
 
 
 class _DenseGradient(torch.autograd.Function):
@@ -74,8 +75,9 @@ class RigL(FixedWidths):
     drop_fraction: float = setting(0.3, "share of them that the first update drops", Bounds(0, 1))
     update_share: float = setting(0.75, "share of the trial after which the mask is fixed", Bounds(0, 1))
 
-    def attach(self, model: nn.Module) -> None:
+    def attach(self, model: nn.Module, blueprint: Blueprint) -> None:
         """A random mask over every weight, from the random state that draws the weights as well."""
+        del blueprint
         masks.attach(model, self._masks)
 
     def _masks(self, weights: Sequence[Tensor]) -> list[GrowingMask]:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from gnap_search.methods._fixed_widths import FixedWidths
 from gnap_search.settings import Bounds, setting
 from gnap_search.structure import masks
+from gnap_search.structure.model import Blueprint
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +36,9 @@ class StaticSparse(FixedWidths):
         "erdos-renyi-kernel", "how layers share them", Bounds(choices=("uniform", "erdos-renyi-kernel"))
     )
 
-    def attach(self, model: nn.Module) -> None:
+    def attach(self, model: nn.Module, blueprint: Blueprint) -> None:
         """A random mask over every weight, from the random state that draws the weights as well."""
+        del blueprint
         masks.attach(model, self._masks)
 
     def _masks(self, weights: Sequence[Tensor]) -> list[masks.Mask]:

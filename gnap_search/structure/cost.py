@@ -48,7 +48,11 @@ def count(network: nn.Module, shape: Shape) -> Cost:
 
 
 class Meter:
-    """Counts one network again and again while its weights change: what does not change is counted once."""
+    """Counts one network again and again while its weights change: what does not change is counted once.
+
+    Attributes:
+        macs: the multiply-accumulates for one image, zero weights included.
+    """
 
     def __init__(self, network: nn.Module, positions: Mapping[str, int]) -> None:
         """`positions` is what the function of that name gives for the network, or for it at other widths."""
@@ -57,7 +61,7 @@ class Meter:
         norms = [layer for layer, _ in layers if isinstance(layer, Norm)]
         self._affine = sum(_size(layer.bias) for layer, _ in self._linear)
         self._affine += sum(_size(layer.weight) + _size(layer.bias) for layer in norms)
-        self._macs = sum(layer.weight.numel() * times for layer, times in self._linear)
+        self.macs = sum(layer.weight.numel() * times for layer, times in self._linear)
         self._total = sum(parameter.numel() for parameter in network.parameters())
 
     def __call__(self) -> Cost:
@@ -66,7 +70,7 @@ class Meter:
         live: list[int] = torch.stack(counts).tolist()  # one transfer from the device
         weights = sum(live)
         live_macs = sum(number * times for number, (_, times) in zip(live, self._linear, strict=True))
-        return Cost(weights + self._affine, weights, self._macs, live_macs, self._total)
+        return Cost(weights + self._affine, weights, self.macs, live_macs, self._total)
 
 
 def positions(network: nn.Module, shape: Shape) -> dict[str, int]:

@@ -26,4 +26,30 @@ class Grow:
     outgoing: float = 1.0
 
 
-Edit = Cut | Grow
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Add a child for each of these different channels, behind the others, made of it.
+
+    A child's bias and norm are its parent's. Weights into it are the parent's times `incoming`, weights out
+    of it the parent's times `outgoing`, both with `noise` times the layer's own initialisation added; weights
+    out of the parent are multiplied by `kept`. Without noise, and where `outgoing + kept` is 1 and `incoming`
+    is 1, the network computes what it did. No other edit of its group stands beside it.
+    """
+
+    group: str
+    parents: tuple[int, ...]
+    incoming: float = 1.0
+    outgoing: float = 0.5
+    kept: float = 0.5
+    noise: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Settle:
+    """From now on the network consists of plain weights: those that it computes with at this moment.
+
+    What the method had attached is gone, and of its hooks `prepare` alone is still called.
+    """
+
+
+Edit = Cut | Grow | Split | Settle

@@ -46,6 +46,11 @@ class Plain:
         self._computed = [(value, path) for path, value in values.items() if path not in sources]
         self._followed = model
 
+    @property
+    def macs(self) -> int:
+        """The multiply-accumulates for one image of the network as it was followed last."""
+        return self._meter.macs
+
     def cost(self) -> Cost:
         """What the plain network costs as it was followed last."""
         return self._meter()

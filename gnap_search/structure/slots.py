@@ -93,7 +93,7 @@ class Liveness:
     """
 
     def __init__(self, blueprint: Blueprint, groups: Iterable[str]) -> None:
-        self._ends = _ends(blueprint, tuple(groups))
+        self._ends = ends(blueprint, tuple(groups))
 
     @torch.no_grad()
     def __call__(self, model: nn.Module, widths: Mapping[str, int]) -> dict[str, Tensor]:
@@ -143,7 +143,7 @@ class Liveness:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Ends:
+class Ends:
     """The groups that a weight leads from and to; None is the image, or the logits.
 
     `span` is how many of its inputs belong to one channel. A depth-wise weight has no ends but the group
@@ -157,7 +157,7 @@ class _Ends:
 
 
 @functools.lru_cache(maxsize=16)
-def _ends(blueprint: Blueprint, groups: tuple[str, ...]) -> dict[str, _Ends]:
+def ends(blueprint: Blueprint, groups: tuple[str, ...]) -> Mapping[str, Ends]:
     """Weight's path -> its ends, of all weights that have any; one process trains many like networks."""
     slots = [(group, slot) for group, found in find(blueprint.build, groups).items() for slot in found]
     sources = {slot.path: group for group, slot in slots if slot.axis == 1}
@@ -165,9 +165,9 @@ def _ends(blueprint: Blueprint, groups: tuple[str, ...]) -> dict[str, _Ends]:
     targets = {slot.path: group for group, slot in slots if slot.axis == 0}
     linear = _linear_weights(blueprint.build, groups)
     return {
-        path: _Ends(filtered=targets[path])
+        path: Ends(filtered=targets[path])
         if linear[path]
-        else _Ends(sources.get(path), targets.get(path), spans.get(path, 1))
+        else Ends(sources.get(path), targets.get(path), spans.get(path, 1))
         for path in sorted(linear.keys() & {*sources, *targets})
     }
 

@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from gnap_search.structure.edits import Cut, Edit
+from gnap_search.structure.edits import Cut, Edit, Grow, Settle, Split
 from gnap_search.structure.slots import Slot, Slots, spread
 
 WEIGHTS = (".weight", ".parametrizations.weight.original")
@@ -47,18 +47,28 @@ class Operation:
     def __init__(self, widths: Mapping[str, int], edits: Sequence[Edit]) -> None:
         self.origins: dict[str, Tensor] = {}
         self._outgoing: dict[str, float] = {}
+        self._splits: dict[str, _Births] = {}
         self._survivors: dict[str, Axes] = {}  # path -> what survives along the axes that change
         for edit in edits:
-            before = self.origins.get(edit.group, torch.arange(widths[edit.group]))
-            if isinstance(edit, Cut):
-                self.origins[edit.group] = before[torch.tensor(edit.keep, dtype=torch.long)]
-            else:
-                self.origins[edit.group] = torch.cat([before, torch.full((edit.count,), -1)])
-                self._outgoing[edit.group] = edit.outgoing
+            if not isinstance(edit, Settle):
+                self._edit(edit, self.origins.get(edit.group, torch.arange(widths[edit.group])))
         self.widths = {
             group: len(self.origins[group]) if group in self.origins else width
             for group, width in widths.items()
         }
+
+    def _edit(self, edit: Cut | Grow | Split, before: Tensor) -> None:
+        assert edit.group not in self._splits, "no other edit of a group stands beside its split"
+        if isinstance(edit, Cut):
+            self.origins[edit.group] = before[torch.tensor(edit.keep, dtype=torch.long)]
+            return
+        count = edit.count if isinstance(edit, Grow) else len(edit.parents)
+        self.origins[edit.group] = torch.cat([before, torch.full((count,), -1)])
+        if isinstance(edit, Grow):
+            self._outgoing[edit.group] = edit.outgoing
+        else:
+            assert len(before) == 0 or bool((before >= 0).all()), "no other edit stands beside a split"
+            self._splits[edit.group] = _Births(edit, len(before))
 
     def transfer(
         self,
@@ -71,7 +81,8 @@ class Operation:
         """Copy what survives from the old tensors into the new ones, in place.
 
         Entries of new channels keep what is there already, or become `newborn` where that is given.
-        Weights out of new channels are scaled as their `Grow` says. Paths without an old tensor are left
+        Otherwise weights out of new channels are scaled as their `Grow` says, and children made of their
+        parents as their `Split` says. Paths without an old tensor are left
         alone. `slots` are those of the model that the operation changes, the same in every call.
         """
         if not self._survivors:
@@ -83,6 +94,7 @@ class Operation:
                 _copy(old[path], target, self._survivors.get(path, ()))
         if newborn is None:
             self._scale_outgoing(slots, new)
+            self._split(slots, old, new)
 
     def _find_survivors(self, slots: Slots) -> None:
         for group, origins in self.origins.items():
@@ -96,6 +108,34 @@ class Operation:
             for slot in slots[group]:
                 if slot.axis == 1 and slot.path.endswith(WEIGHTS) and slot.path in new:
                     _newborn_entries(slot, self.origins[group], new[slot.path], factor)
+
+    def _split(self, slots: Slots, old: Mapping[str, Tensor], new: Mapping[str, Tensor]) -> None:
+        for group, births in self._splits.items():
+            for slot in slots[group]:
+                if slot.path in new and slot.path in old:
+                    births.happen(slot, new[slot.path])
+
+
+@dataclasses.dataclass(frozen=True)
+class _Births:
+    """A split of a group that had so many channels before."""
+
+    edit: Split
+    before: int
+
+    def happen(self, slot: Slot, tensor: Tensor) -> None:
+        """Make the children's entries along one axis; so far they are as their layer was initialised."""
+        parents = slot.entries(torch.tensor(self.edit.parents, dtype=torch.long)).to(tensor.device)
+        born = slice(self.before * slot.span, None)
+        children = tensor.movedim(slot.axis, 0)
+        inherited = children[parents]
+        if not slot.path.endswith(WEIGHTS) or tensor.ndim == 1:
+            children[born] = inherited
+            return
+        scale = self.edit.outgoing if slot.axis else self.edit.incoming
+        children[born] = scale * inherited + self.edit.noise * children[born]
+        if slot.axis:
+            children[parents] = self.edit.kept * inherited
 
 
 def _copy(old: Tensor, new: Tensor, axes: Axes) -> None:

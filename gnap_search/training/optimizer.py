@@ -1,7 +1,7 @@
-"""Optimizer: torch's AdamW without what torch wraps around its fused step.
+"""Optimizer: torch's AdamW and SGD without what torch wraps around its fused steps.
 
 Those wrappers import torch's compiler, only to keep it out of the step: a second of every process that
-trains. State, groups and results are those of `torch.optim.AdamW`, bit for bit.
+trains. Groups and results are those of `torch.optim.AdamW` and `torch.optim.SGD`, bit for bit.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+MOMENTUM = 0.9
 
 
 class AdamW(torch.optim.AdamW):
@@ -30,30 +32,33 @@ class AdamW(torch.optim.AdamW):
         """One step with the gradients that are there."""
         del closure
         for group in self.param_groups:
-            parameters: list[Tensor] = []
-            gradients: list[Tensor] = []
-            averages: list[Tensor] = []
-            squares: list[Tensor] = []
-            counts: list[Tensor] = []
-            self._init_group(group, parameters, gradients, averages, squares, [], counts)  # type: ignore[no-untyped-call] # torch's
-            if not parameters:
-                continue
-            torch._foreach_add_(counts, 1)
-            torch._fused_adamw_(
-                parameters,
-                gradients,
-                averages,
-                squares,
-                [],
-                counts,
-                lr=group["lr"],
-                beta1=group["betas"][0],
-                beta2=group["betas"][1],
-                weight_decay=group["weight_decay"],
-                eps=group["eps"],
-                amsgrad=False,
-                maximize=False,
-            )
+            self._step(group)
+
+    def _step(self, group: dict[str, Any]) -> None:
+        parameters: list[Tensor] = []
+        gradients: list[Tensor] = []
+        averages: list[Tensor] = []
+        squares: list[Tensor] = []
+        counts: list[Tensor] = []
+        self._init_group(group, parameters, gradients, averages, squares, [], counts)  # type: ignore[no-untyped-call] # torch's
+        if not parameters:
+            return
+        torch._foreach_add_(counts, 1)
+        torch._fused_adamw_(
+            parameters,
+            gradients,
+            averages,
+            squares,
+            [],
+            counts,
+            lr=group["lr"],
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            amsgrad=False,
+            maximize=False,
+        )
 
     def zero_grad(self, set_to_none: bool = True) -> None:  # noqa: FBT001, FBT002 (torch calls it so)
         """Forget all gradients."""
@@ -61,3 +66,40 @@ class AdamW(torch.optim.AdamW):
         for group in self.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None
+
+
+class SGD(AdamW):
+    """SGD with Nesterov momentum (Sutskever et al., 2013) for the groups that are `scheduled`.
+
+    The others, a method's own at their constant rates, take AdamW's steps.
+    """
+
+    def _step(self, group: dict[str, Any]) -> None:
+        if not group["scheduled"]:
+            super()._step(group)
+            return
+        parameters = [one for one in group["params"] if one.grad is not None]
+        if not parameters:
+            return
+        torch._fused_sgd_(
+            parameters,
+            [one.grad for one in parameters],
+            [self._momentum(one) for one in parameters],
+            weight_decay=group["weight_decay"],
+            momentum=MOMENTUM,
+            lr=group["lr"],
+            dampening=0.0,
+            nesterov=True,
+            maximize=False,
+            is_first_step=False,  # with a momentum of zeros it is the same
+        )
+
+    def _momentum(self, parameter: Tensor) -> Tensor:
+        state = self.state[parameter]
+        if not state:
+            state["momentum_buffer"] = torch.zeros_like(parameter)
+        momentum: Tensor = state["momentum_buffer"]
+        return momentum
+
+
+KINDS = {"adamw": AdamW, "sgd": SGD}

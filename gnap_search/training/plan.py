@@ -15,8 +15,11 @@ from gnap_search.settings import Bounds, Value, setting
 class TrainingSettings:
     """What every method shares."""
 
-    learning_rate: float = setting(1e-2, "learning rate of the weights (AdamW)", Bounds(0, 100))
-    weight_decay: float = setting(1e-2, "decoupled weight decay of the weights", Bounds(0, 10))
+    optimizer: str = setting(
+        "adamw", "how weights learn; sgd has Nesterov momentum of 0.9", Bounds(choices=("adamw", "sgd"))
+    )
+    learning_rate: float = setting(1e-2, "learning rate of the weights", Bounds(0, 100))
+    weight_decay: float = setting(1e-2, "weight decay of the weights; AdamW's is decoupled", Bounds(0, 10))
     batch_size: int = setting(0, "images a step; 0 is 128, or fewer on small data", Bounds(0))
     finishing_share: float = setting(0.5, "share of the epochs without growth", Bounds(0, 1))
     augmented_share: float = setting(0.5, "share of the training images that are augmented", Bounds(0, 1))

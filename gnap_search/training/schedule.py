@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -34,6 +35,19 @@ def generator(seed: int, epoch: int, purpose: str, device: str = "cpu") -> torch
     """
     mixed = np.random.SeedSequence([seed, epoch, *purpose.encode()]).generate_state(1, np.uint64)[0]
     return torch.Generator(device).manual_seed(int(mixed >> 1))
+
+
+@contextlib.contextmanager
+def random_state(seed: int, epoch: int, device: str = "cpu") -> Iterator[None]:
+    """Torch's own random numbers, which methods may draw, as one epoch of a seed has them."""
+    on_gpu = device.startswith("cuda")
+    with torch.random.fork_rng(devices=[torch.device(device)] if on_gpu else []):
+        start = generator(seed, epoch, "method").initial_seed()
+        torch.default_generator.manual_seed(start)
+        if on_gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(start)
+        yield
 
 
 def batches(images: int, size: int, order: torch.Generator, device: str = "cpu") -> Sequence[Tensor]:

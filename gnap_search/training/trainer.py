@@ -23,13 +23,15 @@ from gnap_search.errors import TrialError
 from gnap_search.results import Point
 from gnap_search.settings import decode
 from gnap_search.structure import surgery
-from gnap_search.structure.edits import Edit
+from gnap_search.structure.edits import Edit, Settle
 from gnap_search.structure.model import Blueprint
 from gnap_search.structure.plain import Plain
 from gnap_search.structure.slots import Liveness, find
 from gnap_search.training import augment, evaluate, images, replay, schedule
-from gnap_search.training.optimizer import AdamW
+from gnap_search.training.optimizer import KINDS
 from gnap_search.training.plan import Plan, TrainingSettings, check_settings
+
+PASSES = 3  # that a step counts as: forward, and backward to the inputs and to the weights
 
 
 class Trainer:
@@ -38,6 +40,7 @@ class Trainer:
     Attributes:
         points: what it was at the end of every epoch so far.
         widths: channels of every group now.
+        settled: whether the network consists of plain weights by now, the method's parts gone.
         classifier: the plain network of the newest point; it has no dead channels and no gates.
     """
 
@@ -58,6 +61,7 @@ class Trainer:
         network = catalog.implementation("networks", plan.network)
         self._optional: frozenset[str] = getattr(network, "OPTIONAL", frozenset())
         self.widths: dict[str, int] = network.seed_widths(data.shape, self.settings.seed_scale)
+        self.settled = False
         self._slots = find(self._assemble, self.widths)
         self._liveness = Liveness(self.blueprint, self.widths)
         self.model = self._build(self.widths)
@@ -88,14 +92,17 @@ class Trainer:
         """
         start = time.perf_counter()
         at = schedule.progress(self.epochs_done, self.plan.epochs, self.settings.finishing_share)
-        phase = self.method.prepare(self.model, at)
-        loss = self._train(at, self._stepper(phase))
-        if not math.isfinite(loss):
-            raise TrialError(f"the training loss became {loss} in epoch {at.done + 1}")
-        self._apply(self.method.prune(self.model, self.blueprint, self.points))
-        self._compact()
-        point = self._measure(at, phase, loss)
-        growth = self._growth(at, point)
+        with schedule.random_state(self.plan.seed, at.done, self.device):
+            phase = self.method.prepare(self.model, at)
+            loss = self._train(at, self._stepper(phase))
+            if not math.isfinite(loss):
+                raise TrialError(f"the training loss became {loss} in epoch {at.done + 1}")
+            self.classifier = self._plain.follow(self.model, self.widths)
+            spent = self._spent()
+            self._prune()
+            self._remove_dead()
+            point = dataclasses.replace(self._measure(at, phase, loss), training_macs=spent)
+            growth = self._growth(at, point)
         point = dataclasses.replace(point, grown=bool(growth), seconds=time.perf_counter() - start)
         self.points.append(point)
         self._apply(growth)
@@ -115,7 +122,13 @@ class Trainer:
             self._set_learning_rate(schedule.learning_rate_share(at.done + number / len(steps), at))
             batch = augment.augment(pixels[chosen], self.augmentation, noise, share)
             total += step(batch, labels[chosen]) * len(chosen)
+        self.model.eval()  # a method's parts may compute by chance in training
         return float(total) / len(labels)
+
+    def _spent(self) -> int:
+        """The multiply-accumulates of all training so far; the plain network is as wide as it was trained."""
+        before = self.points[-1].training_macs if self.points else 0
+        return before + PASSES * self._plain.macs * len(self._training[1])
 
     def _stepper(self, phase: str) -> replay.Step:
         """The step of this network in this phase; on a GPU it is recorded when it first runs."""
@@ -131,11 +144,12 @@ class Trainer:
         with self._arithmetic():
             outputs = self.model(inputs)
         loss = self.task.loss(outputs.float(), labels)
-        penalty = self.method.penalty(self.model)
+        penalty = None if self.settled else self.method.penalty(self.model)
         (loss if penalty is None else loss + penalty).backward()
         self.optimizer.step()
         self.optimizer.zero_grad()
-        self.method.project(self.model)
+        if not self.settled:
+            self.method.project(self.model, self._rate())
         return loss.detach()
 
     def _arithmetic(self) -> contextlib.AbstractContextManager[None]:
@@ -150,9 +164,16 @@ class Trainer:
         )
         return context
 
-    def _compact(self) -> None:
-        """Bring the plain network up to date, without the channels that have died."""
-        self.classifier = self._plain.follow(self.model, self.widths)
+    def _prune(self) -> None:
+        """What the method cuts."""
+        if self.settled:
+            return
+        if edits := self.method.prune(self.model, self.blueprint, self.points):
+            self._apply(edits)
+            self.classifier = self._plain.follow(self.model, self.widths)
+
+    def _remove_dead(self) -> None:
+        """Remove the channels that have died, from the live network and the plain one."""
         # The plain network has the same zeros, and no parametrization to compute once more.
         dead = surgery.remaining(self._liveness(self.classifier.network, self.widths), self._optional)
         if dead:
@@ -181,7 +202,7 @@ class Trainer:
 
     def _growth(self, at: Progress, point: Point) -> list[Edit]:
         """What to widen before the next epoch; nothing in the finish, nor right before it."""
-        if at.done + 1 >= at.finish:
+        if at.done + 1 >= at.finish or self.settled:
             return []
         return self.method.grow(self.model, self.blueprint, [*self.points, point])
 
@@ -190,17 +211,26 @@ class Trainer:
         if not edits:
             return
         operation = surgery.Operation(self.widths, edits)
+        old = self.model.state_dict()
+        if any(isinstance(edit, Settle) for edit in edits):
+            self._settle()
+            old = self.classifier.network.state_dict()  # what the method's parts made of the weights
         model = self._build(operation.widths)
-        old, new = self.model.state_dict(), model.state_dict()
-        operation.transfer(self._slots, old, new)
+        operation.transfer(self._slots, old, model.state_dict())
         optimizer = self._optimizer(model)
         surgery.transfer_moments(operation, self._slots, (self.model, self.optimizer), (model, optimizer))
         self.model, self.optimizer, self.widths = model, optimizer, operation.widths
         self._recorded = None
 
+    def _settle(self) -> None:
+        """Attach nothing from now on."""
+        self.settled = True
+        self._slots = find(self._assemble, self.widths)
+
     def _assemble(self, widths: Mapping[str, int]) -> nn.Module:
         model = self.blueprint.build(widths)
-        self.method.attach(model)
+        if not self.settled:
+            self.method.attach(model, self.blueprint)
         return model
 
     def _build(self, widths: Mapping[str, int]) -> nn.Module:
@@ -214,7 +244,7 @@ class Trainer:
         return laid_out
 
     def _optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        """AdamW: decay on weights, none on biases and norms; the method's own at their own rate."""
+        """Decay on weights, none on biases and norms; the method's own at their own rate."""
         own = self.method.parameter_groups()
         named = dict(model.named_parameters())
         groups: list[dict[str, Any]] = []
@@ -231,7 +261,7 @@ class Trainer:
         if self._on_gpu:  # a recorded step reads its rates from memory
             groups = [{**group, "lr": torch.tensor(group["lr"], device=self.device)} for group in groups]
         groups = [group for group in groups if group["params"]]
-        return AdamW(groups, capturable=self._on_gpu)
+        return KINDS[self.settings.optimizer](groups, capturable=self._on_gpu)
 
     def _set_learning_rate(self, share: float) -> None:
         rate = self.settings.learning_rate * share
@@ -243,18 +273,29 @@ class Trainer:
             else:
                 group["lr"] = rate
 
+    def _rate(self) -> float | Tensor:
+        """The learning rate of the weights now; on a GPU a tensor that a recorded step reads."""
+        rate: float | Tensor = next(g["lr"] for g in self.optimizer.param_groups if g["scheduled"])
+        return rate
+
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and JSON from which `restore` goes on exactly."""
         tensors = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
         for name, parameter in self.model.named_parameters():
             for key, value in self.optimizer.state.get(parameter, {}).items():
                 tensors[f"moment/{name}/{key}"] = value
-        return tensors, {"widths": self.widths, "points": [point.to_json() for point in self.points]}
+        return tensors, {
+            "widths": self.widths,
+            "settled": self.settled,
+            "points": [point.to_json() for point in self.points],
+        }
 
     def restore(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave: widths, network, method, values, optimiser, in this order."""
         self.points = [Point.from_json(line) for line in state["points"]]
         self.widths = dict(state["widths"])
+        if state.get("settled"):
+            self._settle()
         self.model, self._recorded = self._build(self.widths), None
         self.model.load_state_dict(_below("model/", tensors))
         self.optimizer = self._optimizer(self.model)

@@ -53,7 +53,7 @@ def test_the_gradient_passes_the_step_and_the_closed_gate_stops_the_weight() -> 
 def test_the_price_counts_open_gates_and_pushes_every_score_alike() -> None:
     method = GNAP(pruning_strength=0.25)
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
-    method.attach(model)
+    method.attach(model, BLUEPRINT)
     gates = [module for module in model.modules() if isinstance(module, Gate)]
     gates[0].score.data[0] = -0.5
     price = method.penalty(model)
@@ -66,17 +66,17 @@ def test_the_price_counts_open_gates_and_pushes_every_score_alike() -> None:
 def test_scores_stay_where_a_closed_gate_can_reopen() -> None:
     method = GNAP()
     model = nn.Sequential(nn.Linear(3, 4))
-    method.attach(model)
+    method.attach(model, BLUEPRINT)
     (gate,) = (module for module in model.modules() if isinstance(module, Gate))
     gate.score.data = torch.linspace(-5, 5, 12).view(4, 3)
-    method.project(model)
+    method.project(model, 0.1)
     assert float(gate.score.detach().min()) == -1
     assert float(gate.score.detach().max()) == 1
 
 
 def test_a_closed_gate_reopens_when_its_gradient_asks_for_it() -> None:
     linear = nn.Sequential(nn.Linear(1, 1, bias=False))
-    GNAP(gate_start=0.1).attach(linear)
+    GNAP(gate_start=0.1).attach(linear, BLUEPRINT)
     (gate,) = (module for module in linear.modules() if isinstance(module, Gate))
     linear[0].parametrizations.weight.original.data.fill_(1.0)
     gate.score.data.fill_(-0.05)
@@ -150,6 +150,6 @@ def test_patience_starts_anew_after_growth_and_growth_has_a_limit() -> None:
 def test_preparing_freezes_by_progress_alone(done: int, learns: bool) -> None:
     model = nn.Sequential(nn.Linear(3, 4))
     method = GNAP(freeze_share=0.5)
-    method.attach(model)
+    method.attach(model, BLUEPRINT)
     method.prepare(model, Progress(done, 10, 6))
     assert all(module.score.requires_grad == learns for module in model.modules() if isinstance(module, Gate))

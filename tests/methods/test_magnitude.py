@@ -11,13 +11,16 @@ from torch import nn
 from gnap_search.contracts import Data, Progress
 from gnap_search.methods.magnitude import Magnitude, PruningMask
 from gnap_search.structure.masks import Masked, masked
+from gnap_search.structure.model import Blueprint
 from gnap_search.training.trainer import Plan, Trainer
+
+BLUEPRINT = Blueprint("mlp", (1, 2, 2), 3)
 
 
 def network(method: Magnitude) -> tuple[nn.Module, list[Masked[PruningMask]]]:
     model = nn.Sequential(nn.Linear(10, 10, bias=False), nn.Linear(10, 10, bias=False))
     model[1].weight.data.mul_(0.1)
-    method.attach(model)
+    method.attach(model, BLUEPRINT)
     return model, masked(model, PruningMask)
 
 

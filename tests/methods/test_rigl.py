@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from gnap_search.contracts import Data, Progress
 from gnap_search.methods.rigl import GrowingMask, RigL, renew
 from gnap_search.structure.masks import masked
+from gnap_search.structure.model import Blueprint
 from gnap_search.training.trainer import Plan, Trainer
+
+BLUEPRINT = Blueprint("mlp", (1, 2, 2), 3)
 
 
 def layer(kept: list[int], weight: list[float], gradient: list[float]) -> tuple[Tensor, GrowingMask]:
@@ -56,7 +59,7 @@ def test_the_backward_pass_leaves_the_dense_gradient_and_trains_what_is_kept() -
 def test_updates_move_fewer_weights_each_time_and_then_none() -> None:
     method = RigL(density=0.3, drop_fraction=0.4, update_share=0.75)
     model = nn.Sequential(nn.Linear(40, 50, bias=False))
-    method.attach(model)
+    method.attach(model, BLUEPRINT)
     ((_, mask),) = masked(model, GrowingMask)
     moved = []
     for done in range(20):

@@ -18,7 +18,7 @@ def test_it_computes_and_costs_what_the_live_network_does_while_that_changes() -
     plain = Plain(blueprint, 0.2, 0.5, "cpu")
     for widths in (WIDTHS, WIDTHS, {**WIDTHS, "conv2": 6}):
         model = blueprint.build(widths)
-        GNAP().attach(model)
+        GNAP().attach(model, blueprint)
         with torch.no_grad():
             model.get_parameter("units.conv3.linear.parametrizations.weight.0.score")[0] = -1.0
         classifier = plain.follow(model, widths)

@@ -8,7 +8,7 @@ from torch import nn
 
 from gnap_search import catalog
 from gnap_search.structure import surgery
-from gnap_search.structure.edits import Cut, Edit, Grow
+from gnap_search.structure.edits import Cut, Edit, Grow, Split
 from gnap_search.structure.model import Blueprint
 from gnap_search.structure.slots import Liveness, find
 
@@ -48,6 +48,35 @@ def test_channels_that_are_born_silent_change_nothing(blueprint: Blueprint) -> N
     grown, wider = operate(blueprint, model, widths, [Grow(group, 2, outgoing=0.0) for group in widths])
     assert wider == {group: width + 2 for group, width in widths.items()}
     torch.testing.assert_close(grown(images), model(images), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.2])
+def test_children_and_parents_together_do_what_parents_did(blueprint: Blueprint, share: float) -> None:
+    widths = seed(blueprint)
+    model, images = trained(blueprint, widths), torch.rand(8, *SHAPE)
+    splits = [
+        Split(group, (width - 1, 0)[: min(width, 2)], outgoing=share, kept=1 - share)
+        for group, width in widths.items()
+    ]
+    grown, wider = operate(blueprint, model, widths, splits)
+    assert all(wider[split.group] == widths[split.group] + len(split.parents) for split in splits)
+    torch.testing.assert_close(grown(images), model(images), rtol=1e-4, atol=1e-4)
+
+
+def test_noise_tells_children_from_their_parents(blueprint: Blueprint) -> None:
+    widths = seed(blueprint)
+    model = trained(blueprint, widths)
+    alike, noisy = (
+        operate(blueprint, model, widths, [Split(group, (0,), noise=noise) for group in widths])[0]
+        for noise in (0.0, 0.1)
+    )
+    for group, slots in find(blueprint.build, widths).items():
+        for slot in slots:
+            if slot.axis == 0 and slot.path.endswith("linear.weight"):
+                parent, child = (noisy.get_parameter(slot.path)[place] for place in (0, widths[group]))
+                assert 0 < (parent - child).abs().mean() < parent.abs().mean(), slot.path
+                same = alike.get_parameter(slot.path)
+                assert torch.equal(same[widths[group]], same[0])
 
 
 def test_growing_and_cutting_the_newborn_again_is_the_identity(blueprint: Blueprint) -> None:

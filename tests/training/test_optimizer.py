@@ -8,7 +8,7 @@ import sys
 import torch
 from torch import nn
 
-from gnap_search.training.optimizer import AdamW
+from gnap_search.training.optimizer import MOMENTUM, SGD, AdamW
 
 
 def test_its_steps_are_torchs() -> None:
@@ -33,6 +33,29 @@ def test_its_steps_are_torchs() -> None:
         )
     for mine, theirs in zip(*trained, strict=True):
         assert torch.equal(mine, theirs)
+
+
+def test_sgd_takes_torchs_steps_and_leaves_a_methods_own_to_adamw() -> None:
+    torch.manual_seed(0)
+    weight, other, score = (nn.Parameter(torch.randn(5, 4)) for _ in range(3))
+    theirs = [nn.Parameter(one.detach().clone()) for one in (weight, other, score)]
+    mine = SGD(
+        [
+            {"params": [weight, other], "lr": 0.1, "weight_decay": 0.3, "scheduled": True},
+            {"params": [score], "lr": 0.01, "weight_decay": 0.0, "scheduled": False},
+        ],
+        capturable=False,
+    )
+    sgd = torch.optim.SGD(theirs[:2], lr=0.1, momentum=MOMENTUM, nesterov=True, weight_decay=0.3, fused=True)
+    adamw = torch.optim.AdamW(theirs[2:], lr=0.01, weight_decay=0.0, fused=True)
+    for _ in range(3):
+        for one, two, three in ((weight, other, score), theirs):
+            (one.square().sum() + (one * two * three).sum()).backward()
+        for optimizer in (mine, sgd, adamw):
+            optimizer.step()
+            optimizer.zero_grad()
+    for one, its in zip((weight, other, score), theirs, strict=True):
+        torch.testing.assert_close(one, its, rtol=1e-6, atol=1e-6)
 
 
 def test_training_does_not_import_the_compiler() -> None:
