@@ -70,7 +70,8 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not (name and equals and value):
             raise UserError(f"--set {text!r} should be key=value, key=low..high or key=one,two.")
-        parameters[name.strip().replace("-", "_")] = _parameter(value.strip())
+        method, dot, setting = name.strip().rpartition(".")
+        parameters[method + dot + setting.replace("-", "_")] = _parameter(value.strip())
     return parameters
 
 
@@ -87,6 +88,9 @@ def _parameter(text: str) -> Any:
 
 DatasetFlag = Annotated[str, Flag("A data set's name, a folder of images, or package.module:function.")]
 MethodFlag = Annotated[str, Flag("How networks grow and prune themselves.")]
+MethodsFlag = Annotated[
+    str, Flag("How networks grow and prune themselves; a search chooses between several, as in gnap,rigl.")
+]
 NetworkFlag = Annotated[str, Flag("The architecture.")]
 ImageSizeFlag = Annotated[int, Flag("Height and width to which a folder's images are resized.")]
 TrainingImagesFlag = Annotated[
@@ -120,14 +124,14 @@ class Asked(Limited, total=False):
         Flag("A study file to start from, by name or path; else the one named after the data set.", "--from"),
     ]
     dataset: DatasetFlag
-    method: MethodFlag
+    method: MethodsFlag
     network: NetworkFlag
     search_space: Annotated[str, Flag("Which settings are searched: a search space's name or path.")]
     parameters: Annotated[
         Mapping[str, Any],
         Flag(
             "Fix a setting, key=value, or search it, key=low..high (logarithmically, where high is at least "
-            "ten times low) or key=one,two.",
+            "ten times low) or key=one,two; of one of several methods, method.key=value.",
             "--set",
             read=assignments,
             repeated=True,

@@ -42,13 +42,23 @@ def front_table(run: Run, budget: Budget = Budget()) -> Table:
     if not front.points:
         raise UserError(f"The front of {run.name} is empty: no epoch is finished that meets its limits.")
     marks, tested = picks(front, budget), run.test_accuracies
-    table = Table(title=f"{run.name}: hypervolume {front.hypervolume():.4f}", title_justify="left", box=None)
+    title = f"{run.name}: hypervolume {front.hypervolume():.4f}, {' and '.join(_kinds(run, front))} sparsity"
+    table = Table(title=title, title_justify="left", box=None)
     for heading in ("id", "test", "validation", "parameters", "weights", "MACs", "bytes"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("pick")
+    several = len(run.study.methods) > 1
+    if several:
+        table.add_column("method")
     for point in front.points:
-        table.add_row(*_row(point, tested, run), ", ".join(marks.get(point.id, ())))
+        how = [f"{run.method(point.trial)}, {run.sparsity(point.trial)}"] if several else []
+        table.add_row(*_row(point, tested, run), ", ".join(marks.get(point.id, ())), *how)
     return table
+
+
+def _kinds(run: Run, front: Front) -> list[str]:
+    """Which kinds of sparsity the points of a front have."""
+    return sorted({run.sparsity(point.trial) for point in front.points})
 
 
 def _row(point: Point, tested: Mapping[str, float], run: Run) -> Sequence[str]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Self, cast
 
-from gnap_search import catalog, settings
+from gnap_search import catalog, qualified, settings
 from gnap_search.settings import Bounds, Value, setting
 
 
@@ -58,8 +58,17 @@ class Plan:
 
 
 def declared(method: str) -> dict[str, dataclasses.Field[Any]]:
-    """Every setting that a trial of this method knows, by name; the method is read and not imported."""
-    return {**settings.known(TrainingSettings), **settings.read(catalog.source("methods", method))}
+    """Every setting that a trial of this method knows, by name; the method is read and not imported.
+
+    Of several methods, separated by commas, each has all of its settings behind its name, and those that all
+    have are there by their plain names too.
+    """
+    names, shared = qualified.methods(method), settings.known(TrainingSettings)
+    if len(names) == 1:
+        return {**shared, **settings.read(catalog.source("methods", method))}
+    choice = setting(names[0], "which method", Bounds(choices=names))
+    own = {qualified.name(name, key): field for name in names for key, field in declared(name).items()}
+    return {qualified.CHOICE: choice, **shared, **own}
 
 
 def defaults(method: str) -> dict[str, Value]:
