@@ -42,23 +42,28 @@ def front_table(run: Run, budget: Budget = Budget()) -> Table:
     if not front.points:
         raise UserError(f"The front of {run.name} is empty: no epoch is finished that meets its limits.")
     marks, tested = picks(front, budget), run.test_accuracies
-    title = f"{run.name}: hypervolume {front.hypervolume():.4f}, {' and '.join(_kinds(run, front))} sparsity"
-    table = Table(title=title, title_justify="left", box=None)
+    title = f"{run.name}: hypervolume {front.hypervolume():.4f}"
+    table = Table(
+        title=title, title_justify="left", caption=_kinds(run, front), caption_justify="left", box=None
+    )
     for heading in ("id", "test", "validation", "parameters", "weights", "MACs", "bytes"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("pick")
     several = len(run.study.methods) > 1
     if several:
-        table.add_column("method")
+        table.add_column("method", no_wrap=True)
     for point in front.points:
-        how = [f"{run.method(point.trial)}, {run.sparsity(point.trial)}"] if several else []
+        how = [run.method(point.trial)] if several else []
         table.add_row(*_row(point, tested, run), ", ".join(marks.get(point.id, ())), *how)
     return table
 
 
-def _kinds(run: Run, front: Front) -> list[str]:
-    """Which kinds of sparsity the points of a front have."""
-    return sorted({run.sparsity(point.trial) for point in front.points})
+def _kinds(run: Run, front: Front) -> str:
+    """Which methods of a front leave which kind of sparsity."""
+    kinds: dict[str, set[str]] = {}
+    for point in front.points:
+        kinds.setdefault(run.sparsity(point.trial), set()).add(run.method(point.trial))
+    return "; ".join(f"{kind}: {', '.join(sorted(methods))}" for kind, methods in sorted(kinds.items()))
 
 
 def _row(point: Point, tested: Mapping[str, float], run: Run) -> Sequence[str]:
