@@ -114,6 +114,7 @@ class Limited(TypedDict, total=False):
     max_params: Annotated[int, Flag("At most so many parameters.")]
     max_macs: Annotated[int, Flag("At most so many multiply-accumulates an image.")]
     min_accuracy: Annotated[float, Flag("At least this validation accuracy, from 0 to 1.")]
+    max_training_macs: Annotated[int, Flag("At most so many multiply-accumulates of training.")]
 
 
 class Asked(Limited, total=False):
@@ -126,6 +127,14 @@ class Asked(Limited, total=False):
     dataset: DatasetFlag
     method: MethodsFlag
     network: NetworkFlag
+    objectives: Annotated[
+        Sequence[str],
+        Flag(
+            "What the front is of: accuracy and one or two of parameters, macs, training_macs, "
+            "separated by commas.",
+            read=_comma_list,
+        ),
+    ]
     search_space: Annotated[str, Flag("Which settings are searched: a search space's name or path.")]
     parameters: Annotated[
         Mapping[str, Any],

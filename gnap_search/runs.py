@@ -92,7 +92,7 @@ class Run:
 
     def front(self) -> Front:
         """The study's front, from the histories."""
-        return Front(self.points(), self.study.constraints.budget())
+        return Front(self.points(), self.study.constraints.budget(), self.study.costs)
 
     @property
     def test_accuracies(self) -> dict[str, float]:
@@ -190,6 +190,7 @@ class Run:
             "dataset": self.study.dataset,
             "training_images": self.study.training_images,
             "method": self.study.method,
+            "objectives": list(self.study.objectives),
             "hypervolume": front.hypervolume(),
             "points": [
                 {

@@ -11,12 +11,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from gnap_search import catalog, qualified
 from gnap_search.errors import UserError, nearest
 from gnap_search.flags import seconds
-from gnap_search.front import Budget
+from gnap_search.front import BOX, Budget
 from gnap_search.space import Parameter, Parameters
 
 M = TypeVar("M", bound=BaseModel)
@@ -35,10 +43,11 @@ class Constraints(_Frozen):
     max_params: int | None = Field(None, gt=0)
     max_macs: int | None = Field(None, gt=0)
     min_accuracy: float | None = Field(None, ge=0, le=1)
+    max_training_macs: int | None = Field(None, gt=0)
 
     def budget(self) -> Budget:
         """The same limits as the front knows them."""
-        return Budget(self.max_params, self.max_macs, self.min_accuracy)
+        return Budget(self.max_params, self.max_macs, self.min_accuracy, self.max_training_macs)
 
 
 def _joined(written: Any) -> Any:
@@ -54,6 +63,17 @@ def _joined(written: Any) -> Any:
     return ",".join(names)
 
 
+def _accuracy_and_costs(objectives: tuple[str, ...]) -> tuple[str, ...]:
+    """Accuracy and one or two costs: what a front can be searched for in reasonable time."""
+    costs = objectives[1:]
+    if objectives[:1] != ("accuracy",) or not 1 <= len(costs) <= 2 or len({*costs}) < len(costs):
+        raise ValueError(f"should be accuracy and one or two of {', '.join(BOX)}")
+    unknown = next((cost for cost in costs if cost not in BOX), None)
+    if unknown is not None:
+        raise ValueError(f"names {unknown!r}; {nearest(unknown, BOX)}")
+    return objectives
+
+
 class Study(_Frozen):
     """Everything that decides a study's results; `method` may name several, separated by commas."""
 
@@ -61,6 +81,7 @@ class Study(_Frozen):
     dataset: str
     method: Annotated[str, BeforeValidator(_joined)] = "gnap"
     network: str = "plain-cnn"
+    objectives: Annotated[tuple[str, ...], AfterValidator(_accuracy_and_costs)] = ("accuracy", "parameters")
     task: str = "classification"
     trials: int = Field(20, gt=0)
     epochs: int = Field(30, gt=0)
@@ -78,6 +99,17 @@ class Study(_Frozen):
         """The study that a run folder keeps: complete, so that no search space is filled in."""
         # What was written before there was a scheduler had none.
         return _validated(cls, {"scheduler": "none", **catalog.read_toml(path)}, str(path))
+
+    @model_validator(mode="after")
+    def _has_a_sampler_for_its_objectives(self) -> Self:
+        if self.sampler == "forest" and self.costs != ("parameters",):
+            raise ValueError("the sampler forest knows the objectives accuracy,parameters alone; take tpe")
+        return self
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """The objectives that should be small, as fields of a point."""
+        return self.objectives[1:]
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -102,7 +134,13 @@ class Study(_Frozen):
             "augmentation": self.augmentation,
             "image_size": self.image_size,
             "training_images": self.training_images,
+            "costs": tuple(dict.fromkeys(["parameters", "macs", *self.costs, *self._limited])),
         }
+
+    @property
+    def _limited(self) -> list[str]:
+        """A cost of training that has a limit: what costs less may have to stand in for what is better."""
+        return [] if self.constraints.max_training_macs is None else ["training_macs"]
 
     def fitted(self, images: int) -> Study:
         """The study for a training set of that many images: no range is per image any more."""

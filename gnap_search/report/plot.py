@@ -51,7 +51,7 @@ def save(run: Run, path: Path) -> None:
     """
     refuse_other_endings(path)
     points = list(run.points())
-    front = run.front()
+    front = run.front().in_parameters()
     knee = front.knee()  # refuses an empty front before matplotlib is imported
     with sheet(path, COLUMN) as figure:
         structured = [point for point in front.points if run.sparsity(point.trial) == "structured"]

@@ -31,7 +31,11 @@ class TrainingSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Everything that decides what one trial computes, given the images of its data set."""
+    """Everything that decides what one trial computes, given the images of its data set.
+
+    `costs` are the fields of its points in which small values may earn a network its place on a front: those
+    that another point beats in all of them and in accuracy are not kept.
+    """
 
     trial: int
     dataset: str
@@ -44,6 +48,7 @@ class Plan:
     settings: Mapping[str, Value]
     image_size: int | None = None
     training_images: int | None = None
+    costs: tuple[str, ...] = ("parameters", "macs")
 
     def to_json(self) -> str:
         """The plan as text that `from_json` reads back."""
@@ -53,8 +58,8 @@ class Plan:
     def from_json(cls, text: str) -> Self:
         """The plan of `to_json`."""
         record: dict[str, Any] = json.loads(text)
-        written = record["augmentation"]
-        return cls(**{**record, "augmentation": None if written is None else tuple(written)})
+        lists = {key: tuple(value) for key, value in record.items() if isinstance(value, list)}
+        return cls(**{**record, **lists})
 
 
 def declared(method: str) -> dict[str, dataclasses.Field[Any]]:
