@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         front,
         pareto,
         publish,
+        report,
         resume,
         show,
         studies,
@@ -47,6 +48,7 @@ __all__ = [
     "list",
     "pareto",
     "publish",
+    "report",
     "resume",
     "show",
     "studies",
@@ -63,7 +65,7 @@ _HOMES = {name: ("gnap_search.verbs", name) for name in __all__} | {
 class _Package(ModuleType):
     """This package, whose public names are looked up when they are used.
 
-    Two verbs, `front` and `export`, share their name with a submodule, which the import system would put in
+    Some verbs, `front` for one, share their name with a submodule, which the import system would put in
     their place. Properties stay.
     """
 

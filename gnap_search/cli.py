@@ -18,6 +18,7 @@ from gnap_search.flags import (
     Limited,
     PlacedStudy,
     Publishing,
+    Reporting,
     Training,
 )
 from gnap_search.options import flagged, loose_settings
@@ -227,6 +228,22 @@ def compare(
         overlay.save(found, plot)
     if record.STANDARD_OUTPUT not in (json, csv):
         _print(contest.page(found))
+
+
+@app.command(rich_help_panel="Results")
+@flagged(Reporting)
+def report(
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="A study, or several on the same data.")],
+    runs: Runs = RUNS,
+    **wanted: Any,
+) -> None:
+    """One HTML page of a study: its front, each trial's life, what decided, and how to repeat it."""
+    from gnap_search import verbs
+    from gnap_search.report.record import STANDARD_OUTPUT
+
+    file = verbs.report(*names, runs=runs, **wanted)
+    if file != STANDARD_OUTPUT:
+        typer.echo(f"written to {file} ({file.stat().st_size / 1e6:.1f} MB); open it in a browser")
 
 
 @app.command(rich_help_panel="Models")

@@ -227,6 +227,12 @@ class Publishing(Limited, Located, total=False):
     ]
 
 
+class Reporting(Limited, total=False):
+    """What a report picks, and where to it goes."""
+
+    file: Annotated[Path, Flag("The page; by default report.html in the run folder.", "-o --file")]
+
+
 class Evaluating(Located, total=False):
     """What a model file is evaluated on."""
 

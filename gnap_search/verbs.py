@@ -31,6 +31,7 @@ from gnap_search.flags import (
     Located,
     PlacedStudy,
     Publishing,
+    Reporting,
     Training,
 )
 from gnap_search.front import Budget, Front
@@ -173,6 +174,26 @@ def compare(*names: str, runs: Path = RUNS) -> Comparison:
         UserError: there is no such study, one is named twice, or they are on different data.
     """
     return comparison.compare([study(name, runs=runs) for name in names])
+
+
+def report(*names: str, runs: Path = RUNS, **wanted: Unpack[Reporting]) -> Path:
+    """Write a page about a study, or about several on the same data: one file that any browser opens.
+
+    Limits mark the point that meets them. Without a `file` it lies in the first study's folder.
+
+    Raises:
+        UserError: there is no such study, a front is empty, their data differ, or the file cannot be written.
+    """
+    from gnap_search.report import document, dossier, record
+    from gnap_search.search import answers
+
+    found = [study(name, runs=runs) for name in names]
+    if len(found) > 1:
+        comparison.compare(found)
+    file = Path(wanted.get("file", found[0].folder / "report.html"))
+    told = dossier.of([answers.full_status(run) for run in found], budget(wanted))
+    record.write(document.written(told), file)
+    return file
 
 
 def study(name: str, *, runs: Path = RUNS) -> Run:
