@@ -19,6 +19,7 @@ from gnap_search.flags import (
     PlacedStudy,
     Publishing,
     Reporting,
+    Serving,
     Training,
 )
 from gnap_search.options import flagged, loose_settings
@@ -244,6 +245,22 @@ def report(
     file = verbs.report(*names, runs=runs, **wanted)
     if file != STANDARD_OUTPUT:
         typer.echo(f"written to {file} ({file.stat().st_size / 1e6:.1f} MB); open it in a browser")
+
+
+@app.command(rich_help_panel="Results")
+@flagged(Serving)
+def dashboard(name: Name, runs: Runs = RUNS, **where: Any) -> None:
+    """A study in optuna-dashboard, live and on a copy; Ctrl-C ends it."""
+    import threading
+
+    from gnap_search import verbs
+
+    with verbs.dashboard(name, runs=runs, **where) as address:
+        typer.echo(f"{name} can be seen at {address}; Ctrl-C ends it")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            typer.echo("ended; the study is as it was")
 
 
 @app.command(rich_help_panel="Models")

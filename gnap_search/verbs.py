@@ -6,10 +6,11 @@ sentence what was expected.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, cast, get_args
 
@@ -32,6 +33,7 @@ from gnap_search.flags import (
     PlacedStudy,
     Publishing,
     Reporting,
+    Serving,
     Training,
 )
 from gnap_search.front import Budget, Front
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 SEEDS = 3  # of a confirmation
+HOST, PORT = "127.0.0.1", 8080  # of a dashboard
 SplitName = Literal["train", "validation", "test"]
 
 
@@ -194,6 +197,24 @@ def report(*names: str, runs: Path = RUNS, **wanted: Unpack[Reporting]) -> Path:
     told = dossier.of([answers.full_status(run) for run in found], budget(wanted))
     record.write(document.written(told), file)
     return file
+
+
+@contextlib.contextmanager
+def dashboard(name: str, *, runs: Path = RUNS, **where: Unpack[Serving]) -> Iterator[str]:
+    """A study in optuna-dashboard while it is searched: on copies, so that looking changes and locks nothing.
+
+    Yields:
+        The address to look at, until the block ends.
+
+    Raises:
+        UserError: there is no such study, optuna-dashboard is not installed, or the port is not free.
+    """
+    from gnap_search.search import dashboard as dashboards
+
+    run = study(name, runs=runs)
+    dashboards.refuse_missing()
+    with dashboards.serving(run, where.get("host", HOST), where.get("port", PORT)) as address:
+        yield address
 
 
 def study(name: str, *, runs: Path = RUNS) -> Run:
