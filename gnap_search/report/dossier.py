@@ -49,16 +49,16 @@ def _study(status: Status, budget: Budget) -> dict[str, Any]:
     front.knee()  # refuses an empty front
     limits = plot.with_room_for_tests(axes.around(front.points), front.points, run.test_accuracies)
     trials = lives.every(status)
+    methods = sorted({trial["method"] for trial in trials})
     return {
         "name": run.name,
         "state": status.state,
         "about": _about(run),
-        "method": run.study.method,
-        "sparsity": catalog.implementation("methods", run.study.method).METHOD.sparsity,
+        "methods": {name: catalog.implementation("methods", name).METHOD.sparsity for name in methods},
         "epochs": run.study.epochs,
         "limits": "" if run.study.constraints.budget() == Budget() else str(run.study.constraints.budget()),
         "axes": vars(limits),
-        "settings": _settings(run, trials),
+        "settings": _settings(run, trials, methods),
         "trials": trials,
         "front": _front(run, front, points, budget),
         "hypervolume": front.hypervolume(),
@@ -78,10 +78,12 @@ def _about(run: Run) -> str:
     return f"{asked}; {length}" + (f", sampled by {study.sampler}" if run.searched else ", given one by one")
 
 
-def _settings(run: Run, trials: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _settings(
+    run: Run, trials: Sequence[Mapping[str, Any]], methods: Sequence[str]
+) -> list[dict[str, Any]]:
     """Every setting in which trials differ, those that are searched first."""
     names = dict.fromkeys([*run.study.parameters, *(name for trial in trials for name in trial["settings"])])
-    fields = declared(run.study.method)
+    fields = {name: field for method in methods for name, field in declared(method).items()}
     told = []
     for name in names:
         values = [trial["settings"].get(name) for trial in trials]

@@ -31,6 +31,7 @@ def _life(status: Status, trial: int, points: Sequence[Point]) -> dict[str, Any]
     plan = run.plan(trial)
     return {
         "trial": trial,
+        "method": plan.get("method", run.study.method),
         "seed": plan.get("seed"),
         "settings": plan["settings"],
         "ending": _ending(status, trial, points),

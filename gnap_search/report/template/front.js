@@ -129,7 +129,7 @@ function drawPoints(state, study, index, plane) {
       button.append(draw("text", { class: "note", x: flip ? x - 13 : x + 13, y: y + 16, "text-anchor": flip ? "end" : "start" },
         `knee: ${count(sizeOf(study, point))}`));
     }
-    button.append(draw("circle", { class: "ring", cx: x, cy: y, r: 8 }), mark(study.sparsity, x, y, 4.6, "mark"));
+    button.append(draw("circle", { class: "ring", cx: x, cy: y, r: 8 }), mark(sparsityOf(study, point), x, y, 4.6, "mark"));
     return button;
   });
   const start = Math.max(0, shown.findIndex((point) => isChosen(state, index, point)));
@@ -193,8 +193,10 @@ function drawFrontLegend(state) {
   const entries = [];
   const several = state.studies.length > 1;
   state.studies.forEach((study, index) => {
-    const picture = draw("g", { class: `study-${index % 7} point` }, draw("path", { class: "steps", d: "M0,7h22" }), mark(study.sparsity, 11, 7, 4.6, "mark"));
-    entries.push(entry(picture, several ? `${study.name}: ${sparsityWords(study)}` : `front, validation: ${sparsityWords(study)}`));
+    for (const [method, sparsity] of Object.entries(study.methods)) {
+      const picture = draw("g", { class: `study-${index % 7} point` }, draw("path", { class: "steps", d: "M0,7h22" }), mark(sparsity, 11, 7, 4.6, "mark"));
+      entries.push(entry(picture, `${several ? study.name : "front, validation"}: ${method} (${SPARSITIES[sparsity]})`));
+    }
   });
   const first = draw("g", { class: `study-0${several ? "" : " only"}` });
   if (state.studies.some((study) => study.front.some((point) => point.test !== null))) {
@@ -210,8 +212,10 @@ function drawFrontLegend(state) {
   byId("front-legend").replaceChildren(...entries);
 }
 
-function sparsityWords(study) {
-  return study.sparsity === "structured" ? `${study.method} (structured, square)` : `${study.method} (unstructured, round)`;
+const SPARSITIES = { structured: "structured, square", unstructured: "unstructured, round" };
+
+function sparsityOf(study, point) {
+  return study.methods[study.trials[point.trialIndex].method];
 }
 
 function sizeOf(study, point) {
@@ -236,7 +240,8 @@ function pointLabel(study, point) {
 function pointWords(study, trialIndex, epoch) {
   const trial = study.trials[trialIndex];
   const point = study.front.find((one) => one.trialIndex === trialIndex && one.epoch === epoch);
-  const pairs = [["validation", percent(trial.validation[epoch - 1])]];
+  const method = Object.keys(study.methods).length > 1 ? [["method", trial.method]] : [];
+  const pairs = [...method, ["validation", percent(trial.validation[epoch - 1])]];
   if (point && point.test !== null) pairs.push(["test", percent(point.test)]);
   if (point?.confirmed) pairs.push(["fresh seeds", `${spread(point.confirmed.validation_accuracy, hundredths)} %`]);
   pairs.push(["parameters", count(trial.parameters[epoch - 1])], ["MACs", count(trial.macs[epoch - 1])]);

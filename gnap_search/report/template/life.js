@@ -35,7 +35,7 @@ function lifeTitle(state, index, number) {
 function lifeAbout(study, trial) {
   const settings = study.settings.filter(({ name }) => name in trial.settings).map(({ name }) => `${name} ${value(trial.settings[name])}`);
   const seed = trial.seed === null ? [] : [`seed ${trial.seed}`];
-  return `${endingWords(study, trial)}. ${[...settings, ...seed].join(", ")}`;
+  return `${endingWords(study, trial)}. ${[`method ${trial.method}`, ...settings, ...seed].join(", ")}`;
 }
 
 function endingWords(study, trial) {

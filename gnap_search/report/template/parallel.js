@@ -23,12 +23,14 @@ function drawParallel(state) {
 
 /** The axes: settings in which trials differ, then size and accuracy; each with a scale of its own. */
 function parallelDimensions(study, trials) {
+  const several = Object.keys(study.methods).length > 1;
+  const methods = several ? [{ name: "method", about: "how networks grow and prune themselves", of: ({ trial }) => trial.method }] : [];
   const settings = study.settings.map(({ name, about, log }) => ({ name, about, log, of: ({ trial }) => trial.settings[name] }));
   const results = [
     { name: "parameters", about: "non-zero parameters at the last epoch", log: true, of: ({ trial, last }) => Math.max(1, trial.parameters[last]) },
     { name: "accuracy", about: "validation accuracy at the last epoch", log: false, of: ({ trial, last }) => trial.validation[last], format: percent },
   ];
-  return [...settings, ...results].map((dimension) => ({ ...dimension, values: trials.map(dimension.of) }));
+  return [...methods, ...settings, ...results].map((dimension) => ({ ...dimension, values: trials.map(dimension.of) }));
 }
 
 function scaleOf(dimension, area) {

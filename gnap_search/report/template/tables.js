@@ -32,6 +32,7 @@ function drawTrials(state) {
   const last = (column) => (trial) => column(trial)[trial.parameters.length - 1] ?? null;
   const columns = [
     { name: "trial", of: (trial) => trial.trial, text: String },
+    ...(Object.keys(study.methods).length > 1 ? [{ name: "method", of: (trial) => trial.method, text: String }] : []),
     { name: "ending", of: (trial) => trial.ending, text: (word) => word },
     { name: "epochs", of: (trial) => trial.parameters.length, text: count },
     { name: "validation", of: last((trial) => trial.validation), text: percent },
