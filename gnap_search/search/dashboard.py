@@ -131,7 +131,7 @@ def _reading(run: Run) -> RDBStorage:
         )
     only_reading = {"options": "-c default_transaction_read_only=on"}
     with _in_a_sentence(run):
-        arguments = {"connect_args": only_reading, "pool_pre_ping": True}
+        arguments = {"connect_args": only_reading, "poolclass": NullPool}
         return RDBStorage(address, engine_kwargs=arguments, skip_table_creation=True)
 
 
@@ -153,7 +153,7 @@ def _in_a_sentence(run: Run) -> Iterator[None]:
     try:
         yield
     except (sql.DBAPIError, RuntimeError, optuna.exceptions.StorageInternalError) as problem:
-        cause = str(problem.__cause__ or problem).strip().splitlines()[0].rstrip(".")
+        cause = storage.first_line(problem.__cause__ or problem)
         raise UserError(
             f"The trials of {run.name} cannot be read: {cause}; `gnap-search resume {run.name}` mends what a "
             "crash left half written."

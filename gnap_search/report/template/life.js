@@ -34,8 +34,9 @@ function lifeTitle(state, index, number) {
 
 function lifeAbout(study, trial) {
   const settings = study.settings.filter(({ name }) => name in trial.settings).map(({ name }) => `${name} ${value(trial.settings[name])}`);
+  const method = Object.keys(study.methods).length > 1 ? [`method ${trial.method}`] : [];
   const seed = trial.seed === null ? [] : [`seed ${trial.seed}`];
-  return `${endingWords(study, trial)}. ${[`method ${trial.method}`, ...settings, ...seed].join(", ")}`;
+  return `${endingWords(study, trial)}. ${[...method, ...settings, ...seed].join(", ")}`;
 }
 
 function endingWords(study, trial) {

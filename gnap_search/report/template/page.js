@@ -68,7 +68,7 @@ function drawHead(state) {
     ["hypervolume", study.hypervolume.toFixed(4), plural(study.front.length, "front point")],
     ["best, validation", ...shown(best)],
     ["knee, validation", ...shown(knee)],
-    ...(spare ? [["within one standard error of the best", ...shown(spare)]] : []),
+    ...(spare ? [["one standard error", ...shown(spare)]] : []),
     ["trials", count(study.trials.length), study.facts.cost.trials],
     ["training time", study.facts.cost["training time"].split(",")[0], "summed over trials"],
   ];
