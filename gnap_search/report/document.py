@@ -1,8 +1,8 @@
 """Document: a report as one HTML file, which opens from a disk and asks no network for anything.
 
-What it says comes as JSON from `gnap_search.report.dossier`; how that is drawn stands in `template/`. The page
-may run its own script and style alone, by their digests, and load nothing: whatever a name or a path in it
-holds, no browser takes it for more than text.
+What it says comes as JSON from `gnap_search.report.dossier`; how that is drawn stands in `template/`. The
+page may run its own script and style alone, by their digests, and load nothing: whatever a name or a path in
+it holds, no browser takes it for more than text.
 """
 
 from __future__ import annotations

@@ -78,9 +78,7 @@ def _about(run: Run) -> str:
     return f"{asked}; {length}" + (f", sampled by {study.sampler}" if run.searched else ", given one by one")
 
 
-def _settings(
-    run: Run, trials: Sequence[Mapping[str, Any]], methods: Sequence[str]
-) -> list[dict[str, Any]]:
+def _settings(run: Run, trials: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> list[dict[str, Any]]:
     """Every setting in which trials differ, those that are searched first."""
     names = dict.fromkeys([*run.study.parameters, *(name for trial in trials for name in trial["settings"])])
     fields = {name: field for method in methods for name, field in declared(method).items()}

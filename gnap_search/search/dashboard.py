@@ -83,7 +83,9 @@ class _Source:
             with _in_a_sentence(run):
                 self._study = optuna.load_study(study_name=run.name, storage=self._storage)
         except KeyError:
-            raise UserError(f"Study {run.name!r} has not come to its first trial yet; look again soon.") from None
+            raise UserError(
+                f"Study {run.name!r} has not come to its first trial yet; look again soon."
+            ) from None
 
     def application(self) -> Any:
         """The dashboard on the study as it is now."""
@@ -126,8 +128,8 @@ def _reading(run: Run) -> RDBStorage:
         return _reading_sqlite(run, Path(str(make_url(address).database)))
     if kind != "postgresql":
         raise UserError(
-            f"The dashboard reads studies in SQLite and PostgreSQL, and {run.name} is in {storage.shown(address)}; "
-            "gnap-search report shows it."
+            f"The dashboard reads studies in SQLite and PostgreSQL, and {run.name} is in "
+            f"{storage.shown(address)}; gnap-search report shows it."
         )
     only_reading = {"options": "-c default_transaction_read_only=on"}
     with _in_a_sentence(run):

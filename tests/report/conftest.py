@@ -91,10 +91,7 @@ def long_study(tmp_path_factory: pytest.TempPathFactory) -> Status:
     (folder / "environment.json").write_text(json.dumps({**facts, "command": ["gnap-search", "pareto"]}))
     found = Run(folder)
     found.keep_test_accuracies(
-        {
-            point.id: trainings[point.trial].test[point.epoch - 1]
-            for point in found.front().points
-        }
+        {point.id: trainings[point.trial].test[point.epoch - 1] for point in found.front().points}
     )
     for point in found.front().points:
         _keep_network(found, point)

@@ -88,11 +88,22 @@ def test_how_a_trial_ended_follows_from_its_folder(make_point: MakePoint, make_r
 def test_numbers_that_are_none_are_left_blank(make_point: MakePoint, make_run: MakeRun) -> None:
     run = make_run("broken", [make_point(0, 1, 100, 0.5), make_point(0, 2, 100, float("nan"))])
     assert told(run)["trials"][0]["validation"] == [0.5, None]
-    json.loads(document.written(dossier.of([Status(run, "finished", 1, 0, 1, {})])).split('id="dossier">')[1].split("</script>")[0])
+    json.loads(
+        document.written(dossier.of([Status(run, "finished", 1, 0, 1, {})]))
+        .split('id="dossier">')[1]
+        .split("</script>")[0]
+    )
 
 
 def test_the_command_repeats_the_study_and_keeps_no_password(run: Run) -> None:
-    words = ["/bin/gnap-search", "pareto", "--storage", "postgresql+psycopg://me:s3:c@ret@host/db", "--study", "a b"]
+    words = [
+        "/bin/gnap-search",
+        "pareto",
+        "--storage",
+        "postgresql+psycopg://me:s3:c@ret@host/db",
+        "--study",
+        "a b",
+    ]
     (run.folder / "environment.json").write_text(json.dumps({"command": words}))
     command = told(Run(run.folder))["command"]
     assert command == "gnap-search pareto --storage postgresql+psycopg://me@host/db --study 'a b'"

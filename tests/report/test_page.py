@@ -208,7 +208,9 @@ def test_what_names_hold_stays_text(
     (run.trial_folder(0) / "plan.json").write_text(json.dumps({"seed": 1, "settings": {evil: evil}}))
     study = run.study.model_copy(update={"dataset": evil})
     (run.folder / "study.toml").write_text(study.to_toml())
-    (run.folder / "environment.json").write_text(json.dumps({"python": evil, "command": ["x", "pareto", evil]}))
+    (run.folder / "environment.json").write_text(
+        json.dumps({"python": evil, "command": ["x", "pareto", evil]})
+    )
     told = dossier.of([Status(Run(run.folder), "stopped", 3, 0, 3, {1: evil})])
     file = tmp_path / "evil page?#.html"
     file.write_text(document.written({**told, "title": evil}), encoding="utf-8")

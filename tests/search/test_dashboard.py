@@ -120,14 +120,15 @@ def test_the_database_itself_refuses_to_be_written(run: Run) -> None:
     leave(reading)
 
 
-def test_what_cannot_be_shown_is_told_in_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_shown_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / NAME
     folder.mkdir()
     (folder / "study.toml").write_text(spec.load("digits").to_toml())
     (folder / "launch.toml").write_text("")
-    for file, sentence in ((None, "has no trials to look at yet"), (b"no database", "cannot be read: file is not")):
+    for file, sentence in (
+        (None, "has no trials to look at yet"),
+        (b"no database", "cannot be read: file is not"),
+    ):
         if file is not None:
             (folder / "study.db").write_bytes(4000 * file)
         with (
