@@ -112,11 +112,16 @@ function axes(area, across, upwards) {
     group.append(draw("line", { class: "grid", x1: area.left, x2: area.right, y1: y, y2: y }));
     group.append(draw("text", { x: area.left - 7, y: y + 4, "text-anchor": "end" }, upwards.format(tick)));
   }
-  group.append(draw("line", { class: "axis", x1: area.left, x2: area.right, y1: area.bottom, y2: area.bottom }));
+  group.append(
+    draw("line", { class: "axis", x1: area.left, x2: area.right, y1: area.bottom, y2: area.bottom }),
+  );
   if (across.title) {
     group.append(
-      draw("text", { class: "title", x: (area.left + area.right) / 2, y: area.bottom + 34, "text-anchor": "middle" },
-        across.title),
+      draw(
+        "text",
+        { class: "title", x: (area.left + area.right) / 2, y: area.bottom + 34, "text-anchor": "middle" },
+        across.title,
+      ),
     );
   }
   group.append(draw("text", { class: "title", x: area.left, y: area.top - 9 }, upwards.title));
@@ -157,13 +162,22 @@ function inWindow(svg, x, y) {
 /** A mark for a point: round where single weights are pruned, square where only whole channels are. */
 function mark(shape, x, y, size, name) {
   if (shape === "structured") {
-    return draw("rect", { class: name, x: x - size * 0.9, y: y - size * 0.9, width: size * 1.8, height: size * 1.8 });
+    return draw("rect", {
+      class: name,
+      x: x - size * 0.9,
+      y: y - size * 0.9,
+      width: size * 1.8,
+      height: size * 1.8,
+    });
   }
   return draw("circle", { class: name, cx: x, cy: y, r: size });
 }
 
 function diamond(x, y, size, name) {
-  return draw("path", { class: name, d: `M${x},${y - size}l${size},${size}l${-size},${size}l${-size},${-size}z` });
+  return draw("path", {
+    class: name,
+    d: `M${x},${y - size}l${size},${size}l${-size},${size}l${-size},${-size}z`,
+  });
 }
 
 /** An entry of a legend: a small drawing and its words. */
@@ -174,14 +188,20 @@ function entry(picture, words) {
 /** A row of buttons of which one is pressed; `choose` gets the key of a newly pressed one. */
 function choice(place, options, pressed, choose) {
   const buttons = Object.entries(options).map(([key, words]) =>
-    html("button", {
-      type: "button",
-      "aria-pressed": String(key === pressed),
-      click: () => {
-        for (const button of buttons) button.setAttribute("aria-pressed", String(button.textContent === words));
-        choose(key);
+    html(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(key === pressed),
+        click: () => {
+          for (const button of buttons)
+            button.setAttribute("aria-pressed", String(button.textContent === words));
+          choose(key);
+        },
       },
-    }, words));
+      words,
+    ),
+  );
   place.replaceChildren(...buttons);
 }
 
@@ -228,7 +248,14 @@ function nearest(places, place) {
 
 /** Where an arrow key, Home or End leads from one of `count` things in a row; null where it does not. */
 function stepped(key, here, count) {
-  const to = { ArrowRight: here + 1, ArrowUp: here + 1, ArrowLeft: here - 1, ArrowDown: here - 1, Home: 0, End: count - 1 };
+  const to = {
+    ArrowRight: here + 1,
+    ArrowUp: here + 1,
+    ArrowLeft: here - 1,
+    ArrowDown: here - 1,
+    Home: 0,
+    End: count - 1,
+  };
   return key in to && count ? clamp(to[key], 0, count - 1) : null;
 }
 

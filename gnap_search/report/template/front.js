@@ -1,16 +1,31 @@
 // Front: accuracy against parameters; every epoch faintly, the front as steps with points that can be chosen.
 
-const REACH = 22; // how near a pointer must come, in units of the drawing
-
 /** Draw all studies' fronts into one plane. */
 function drawFront(state) {
-  const area = canvas(byId("front"), state.narrow ? 340 : 540, { left: 52, right: 16, top: 26, bottom: 42 },
-    "Accuracy against parameters");
+  const area = canvas(
+    byId("front"),
+    state.narrow ? 340 : 540,
+    { left: 52, right: 16, top: 26, bottom: 42 },
+    "Accuracy against parameters",
+  );
   const plane = { ...frontScales(state, area), places: [], area };
-  area.svg.append(draw("clipPath", { id: "plane-clip" },
-    draw("rect", { x: area.left, y: area.top - 4, width: area.right - area.left, height: area.bottom - area.top + 5 })));
-  axes(area, { scale: plane.x, format: short, title: "parameters (non-zero), logarithmic" },
-    { scale: plane.y, format: percentTick, title: "accuracy" });
+  area.svg.append(
+    draw(
+      "clipPath",
+      { id: "plane-clip" },
+      draw("rect", {
+        x: area.left,
+        y: area.top - 4,
+        width: area.right - area.left,
+        height: area.bottom - area.top + 5,
+      }),
+    ),
+  );
+  axes(
+    area,
+    { scale: plane.x, format: short, title: "parameters (non-zero), logarithmic" },
+    { scale: plane.y, format: percentTick, title: "accuracy" },
+  );
   area.svg.classList.toggle("only", state.studies.length === 1);
   state.studies.forEach((study, index) => {
     const group = draw("g", { class: `study-${index % 7}` });
@@ -27,12 +42,14 @@ function drawFront(state) {
 }
 
 function frontScales(state, area) {
-  const limits = state.everything ? allLimits(state.studies) : {
-    left: Math.min(...state.studies.map((study) => study.axes.left)),
-    right: Math.max(...state.studies.map((study) => study.axes.right)),
-    bottom: Math.min(...state.studies.map((study) => study.axes.bottom)),
-    top: Math.max(...state.studies.map((study) => study.axes.top)),
-  };
+  const limits = state.everything
+    ? allLimits(state.studies)
+    : {
+        left: Math.min(...state.studies.map((study) => study.axes.left)),
+        right: Math.max(...state.studies.map((study) => study.axes.right)),
+        bottom: Math.min(...state.studies.map((study) => study.axes.bottom)),
+        top: Math.max(...state.studies.map((study) => study.axes.top)),
+      };
   return {
     x: logarithmic([10 ** limits.left, 10 ** limits.right], [area.left, area.right]),
     y: linear([limits.bottom, limits.top], [area.bottom, area.top]),
@@ -45,7 +62,12 @@ function allLimits(studies) {
     for (const size of trial.parameters) [least, most] = [Math.min(least, size), Math.max(most, size)];
     for (const accuracy of trial.validation) if (accuracy !== null) lowest = Math.min(lowest, accuracy);
   }
-  return { left: Math.log10(Math.max(1, least)) - 0.05, right: Math.log10(most) + 0.05, bottom: lowest - 0.02, top: 1.005 };
+  return {
+    left: Math.log10(Math.max(1, least)) - 0.05,
+    right: Math.log10(most) + 0.05,
+    bottom: lowest - 0.02,
+    top: 1.005,
+  };
 }
 
 function within(area, x, y) {
@@ -68,12 +90,20 @@ function drawCloud(study, index, plane, group) {
     });
   });
   group.append(draw("path", { class: "cloud", d: paths.feasible.join("") }));
-  if (paths.infeasible.length) group.append(draw("path", { class: "cloud infeasible", d: paths.infeasible.join("") }));
+  if (paths.infeasible.length)
+    group.append(draw("path", { class: "cloud infeasible", d: paths.infeasible.join("") }));
 }
 
 function drawSteps(study, plane, group) {
-  const points = study.front.map((point) => [plane.x(sizeOf(study, point)), plane.y(accuracyOf(study, point))]);
-  const whole = [[points[0][0], plane.area.bottom + 9], ...points, [plane.area.right, points[points.length - 1][1]]];
+  const points = study.front.map((point) => [
+    plane.x(sizeOf(study, point)),
+    plane.y(accuracyOf(study, point)),
+  ]);
+  const whole = [
+    [points[0][0], plane.area.bottom + 9],
+    ...points,
+    [plane.area.right, points[points.length - 1][1]],
+  ];
   group.append(draw("path", { class: "steps", d: line(whole, true), "clip-path": "url(#plane-clip)" }));
 }
 
@@ -112,81 +142,55 @@ function drawTrace(state, plane) {
 
 /** The front's points as buttons, of which Tab meets one and the arrow keys all. */
 function drawPoints(state, study, index, plane) {
-  const group = draw("g", { class: `study-${index % 7}`, role: "group", "aria-label": `Front of ${study.name}` });
-  const shown = study.front.filter((point) => within(plane.area, plane.x(sizeOf(study, point)), plane.y(accuracyOf(study, point))));
+  const group = draw("g", {
+    class: `study-${index % 7}`,
+    role: "group",
+    "aria-label": `Front of ${study.name}`,
+  });
+  const shown = study.front.filter((point) =>
+    within(plane.area, plane.x(sizeOf(study, point)), plane.y(accuracyOf(study, point))),
+  );
   const buttons = shown.map((point) => {
     const [x, y] = [plane.x(sizeOf(study, point)), plane.y(accuracyOf(study, point))];
     const chosen = isChosen(state, index, point);
     const button = draw("g", {
-      class: `point${chosen ? " chosen" : ""}`, role: "button", tabindex: "-1", "aria-pressed": String(chosen),
-      "aria-label": pointLabel(study, point), "data-key": `${index}/${point.id}`,
-      focus: () => { if (button.matches(":focus-visible")) showTip(pointWords(study, point.trialIndex, point.epoch), ...inWindow(plane.area.svg, x, y)); },
+      class: `point${chosen ? " chosen" : ""}`,
+      role: "button",
+      tabindex: "-1",
+      "aria-pressed": String(chosen),
+      "aria-label": pointLabel(study, point),
+      "data-key": `${index}/${point.id}`,
+      focus: () => {
+        if (button.matches(":focus-visible"))
+          showTip(pointWords(study, point.trialIndex, point.epoch), ...inWindow(plane.area.svg, x, y));
+      },
       blur: hideTip,
     });
     if (point.picks.includes("knee")) {
       button.append(draw("circle", { class: "knee", cx: x, cy: y, r: 9 }));
       const flip = x > plane.area.right - 110;
-      button.append(draw("text", { class: "note", x: flip ? x - 13 : x + 13, y: y + 16, "text-anchor": flip ? "end" : "start" },
-        `knee: ${count(sizeOf(study, point))}`));
+      button.append(
+        draw(
+          "text",
+          { class: "note", x: flip ? x - 13 : x + 13, y: y + 16, "text-anchor": flip ? "end" : "start" },
+          `knee: ${count(sizeOf(study, point))}`,
+        ),
+      );
     }
-    button.append(draw("circle", { class: "ring", cx: x, cy: y, r: 8 }), mark(sparsityOf(study, point), x, y, 4.6, "mark"));
+    button.append(
+      draw("circle", { class: "ring", cx: x, cy: y, r: 8 }),
+      mark(sparsityOf(study, point), x, y, 4.6, "mark"),
+    );
     return button;
   });
-  const start = Math.max(0, shown.findIndex((point) => isChosen(state, index, point)));
+  const start = Math.max(
+    0,
+    shown.findIndex((point) => isChosen(state, index, point)),
+  );
   buttons[start]?.setAttribute("tabindex", "0");
   group.addEventListener("keydown", (event) => walk(state, event, buttons, shown, index));
   group.append(...buttons);
   plane.area.svg.append(group);
-}
-
-function walk(state, event, buttons, shown, index) {
-  const here = buttons.indexOf(document.activeElement);
-  if (here < 0) return;
-  if (event.key === "Enter" || event.key === " ") {
-    event.preventDefault();
-    choose(state, index, shown[here].trialIndex, shown[here].epoch);
-    return;
-  }
-  const next = stepped(event.key, here, buttons.length);
-  if (next === null) return;
-  event.preventDefault();
-  buttons[here].setAttribute("tabindex", "-1");
-  buttons[next].setAttribute("tabindex", "0");
-  buttons[next].focus();
-}
-
-/** Pointing says what is nearest, clicking chooses it; points of a front come before others. */
-function pointAtFront(state, plane) {
-  const { svg } = plane.area;
-  const ring = draw("circle", { class: "hover", r: 7, visibility: "hidden" });
-  svg.append(ring);
-  const standing = new Set(state.studies.flatMap((study, index) => study.front.map((point) => `${index}/${point.id}`)));
-  for (const place of plane.places) {
-    place.front = standing.has(`${place.study}/${state.studies[place.study].trials[place.trial].trial}-${place.epoch}`);
-  }
-  svg.addEventListener("pointermove", (event) => {
-    const found = nearestPlace(plane.places, ...placeIn(svg, event));
-    svg.style.cursor = found ? "pointer" : "default";
-    ring.setAttribute("visibility", found ? "visible" : "hidden");
-    if (!found) { hideTip(); return; }
-    ring.setAttribute("cx", found.x);
-    ring.setAttribute("cy", found.y);
-    showTip(pointWords(state.studies[found.study], found.trial, found.epoch), event.clientX, event.clientY);
-  });
-  svg.addEventListener("pointerleave", () => { ring.setAttribute("visibility", "hidden"); hideTip(); });
-  svg.addEventListener("click", (event) => {
-    const found = nearestPlace(plane.places, ...placeIn(svg, event));
-    if (found) choose(state, found.study, found.trial, found.epoch);
-  });
-}
-
-function nearestPlace(places, x, y) {
-  let [best, least] = [null, REACH];
-  for (const place of places) {
-    const distance = Math.hypot(place.x - x, place.y - y) - (place.front ? 6 : 0);
-    if (distance < least) [best, least] = [place, distance];
-  }
-  return best;
 }
 
 function drawFrontLegend(state) {
@@ -194,58 +198,38 @@ function drawFrontLegend(state) {
   const several = state.studies.length > 1;
   state.studies.forEach((study, index) => {
     for (const [method, sparsity] of Object.entries(study.methods)) {
-      const picture = draw("g", { class: `study-${index % 7} point` }, draw("path", { class: "steps", d: "M0,7h22" }), mark(sparsity, 11, 7, 4.6, "mark"));
-      entries.push(entry(picture, `${several ? study.name : "front, validation"}: ${method} (${SPARSITIES[sparsity]})`));
+      const picture = draw(
+        "g",
+        { class: `study-${index % 7} point` },
+        draw("path", { class: "steps", d: "M0,7h22" }),
+        mark(sparsity, 11, 7, 4.6, "mark"),
+      );
+      entries.push(
+        entry(picture, `${several ? study.name : "front, validation"}: ${method} (${SPARSITIES[sparsity]})`),
+      );
     }
   });
   const first = draw("g", { class: `study-0${several ? "" : " only"}` });
   if (state.studies.some((study) => study.front.some((point) => point.test !== null))) {
-    entries.push(entry(draw("g", { class: first.getAttribute("class") }, diamond(11, 7, 4.2, "tested")), "test"));
+    entries.push(
+      entry(draw("g", { class: first.getAttribute("class") }, diamond(11, 7, 4.2, "tested")), "test"),
+    );
   }
   if (state.studies.some((study) => study.front.some((point) => point.confirmed))) {
-    entries.push(entry(draw("path", { class: "whisker", d: "M7,7h8M11,2v10" }), "fresh seeds, mean ± deviation"));
+    entries.push(
+      entry(draw("path", { class: "whisker", d: "M7,7h8M11,2v10" }), "fresh seeds, mean ± deviation"),
+    );
   }
   entries.push(entry(draw("path", { class: "cloud", d: "M4,7h0M11,4h0M18,9h0" }), "every epoch, dominated"));
   const limited = state.studies.find((study) => study.limits);
-  if (limited) entries.push(entry(draw("path", { class: "cloud infeasible", d: "M9,5l4,4m0-4l-4,4" }), `outside the limits: ${limited.limits}`));
-  if (state.chosen) entries.push(entry(draw("path", { class: "trace", d: "M0,10l8-6l6,3l8-4" }), "the chosen trial's way"));
+  if (limited)
+    entries.push(
+      entry(
+        draw("path", { class: "cloud infeasible", d: "M9,5l4,4m0-4l-4,4" }),
+        `outside the limits: ${limited.limits}`,
+      ),
+    );
+  if (state.chosen)
+    entries.push(entry(draw("path", { class: "trace", d: "M0,10l8-6l6,3l8-4" }), "the chosen trial's way"));
   byId("front-legend").replaceChildren(...entries);
-}
-
-const SPARSITIES = { structured: "structured, square", unstructured: "unstructured, round" };
-
-function sparsityOf(study, point) {
-  return study.methods[study.trials[point.trialIndex].method];
-}
-
-function sizeOf(study, point) {
-  return study.trials[point.trialIndex].parameters[point.epoch - 1];
-}
-
-function accuracyOf(study, point) {
-  return study.trials[point.trialIndex].validation[point.epoch - 1];
-}
-
-function isChosen(state, index, point) {
-  const { study, trial, epoch } = state.chosen ?? {};
-  return study === index && trial === point.trialIndex && epoch === point.epoch;
-}
-
-function pointLabel(study, point) {
-  const picks = point.picks.length ? `, ${point.picks.join(", ")}` : "";
-  return `${point.id}: ${percent(accuracyOf(study, point))} validation, ${count(sizeOf(study, point))} parameters${picks}`;
-}
-
-/** What is said of a trial at an epoch. */
-function pointWords(study, trialIndex, epoch) {
-  const trial = study.trials[trialIndex];
-  const point = study.front.find((one) => one.trialIndex === trialIndex && one.epoch === epoch);
-  const method = Object.keys(study.methods).length > 1 ? [["method", trial.method]] : [];
-  const pairs = [...method, ["validation", percent(trial.validation[epoch - 1])]];
-  if (point && point.test !== null) pairs.push(["test", percent(point.test)]);
-  if (point?.confirmed) pairs.push(["fresh seeds", `${spread(point.confirmed.validation_accuracy, hundredths)} %`]);
-  pairs.push(["parameters", count(trial.parameters[epoch - 1])], ["MACs", count(trial.macs[epoch - 1])]);
-  for (const { name } of study.settings) if (name in trial.settings) pairs.push([name, value(trial.settings[name])]);
-  const standing = trial.infeasible.includes(epoch) ? "outside the limits" : point ? ["on the front", ...point.picks].join(", ") : "dominated";
-  return { heading: `trial ${trial.trial}, epoch ${epoch}: ${standing}`, pairs };
 }

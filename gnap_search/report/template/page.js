@@ -7,7 +7,16 @@ function begin() {
     const numbers = new Map(study.trials.map((trial, index) => [trial.trial, index]));
     for (const point of study.front) point.trialIndex = numbers.get(point.trial);
   }
-  const state = { studies: dossier.studies, current: 0, chosen: null, network: null, everything: false, cost: "seconds", order: { by: "trial", down: false }, narrow: false };
+  const state = {
+    studies: dossier.studies,
+    current: 0,
+    chosen: null,
+    network: null,
+    everything: false,
+    cost: "seconds",
+    order: { by: "trial", down: false },
+    narrow: false,
+  };
   const knee = state.studies[0].front.find((point) => point.picks.includes("knee"));
   state.chosen = { study: 0, trial: knee.trialIndex, epoch: knee.epoch };
   byId("footer").textContent = `Written ${dossier.written} by gnap-search ${dossier.version}.`;
@@ -17,12 +26,14 @@ function begin() {
   drawFront(state);
   drawLife(state);
   // What is seen first is painted before the rest is drawn.
-  requestAnimationFrame(() => setTimeout(() => {
-    drawProgress(state);
-    drawStudy(state);
-    follow(state);
-    document.body.dataset.drawn = "whole";
-  }));
+  requestAnimationFrame(() =>
+    setTimeout(() => {
+      drawProgress(state);
+      drawStudy(state);
+      follow(state);
+      document.body.dataset.drawn = "whole";
+    }),
+  );
 }
 
 function measure(state) {
@@ -30,13 +41,28 @@ function measure(state) {
 }
 
 function drawTools(state) {
-  choice(byId("front-tools"), { front: "around the front", everything: "all points" }, "front", (key) => { state.everything = key === "everything"; drawFront(state); });
+  choice(byId("front-tools"), { front: "around the front", everything: "all points" }, "front", (key) => {
+    state.everything = key === "everything";
+    drawFront(state);
+  });
   const timed = state.studies.some((study) => study.progress.seconds[study.progress.seconds.length - 1] > 0);
   state.cost = timed ? "seconds" : "macs";
-  choice(byId("progress-tools"), COSTS, state.cost, (key) => { state.cost = key; drawProgress(state); });
+  choice(byId("progress-tools"), COSTS, state.cost, (key) => {
+    state.cost = key;
+    drawProgress(state);
+  });
   if (state.studies.length < 2) return;
   byId("studies").hidden = false;
-  choice(byId("studies"), Object.fromEntries(state.studies.map((study, index) => [index, study.name])), "0", (key) => { state.current = Number(key); state.network = null; drawStudy(state); });
+  choice(
+    byId("studies"),
+    Object.fromEntries(state.studies.map((study, index) => [index, study.name])),
+    "0",
+    (key) => {
+      state.current = Number(key);
+      state.network = null;
+      drawStudy(state);
+    },
+  );
 }
 
 function drawAll(state) {
@@ -73,7 +99,11 @@ function drawHead(state) {
     ["training time", study.facts.cost["training time"].split(",")[0], "summed over trials"],
   ];
   byId("about").textContent = `${study.about}. The study is ${study.state}.`;
-  byId("tiles").replaceChildren(...tiles.map(([name, number, note]) => html("div", {}, html("dt", {}, name), html("dd", {}, number, html("small", {}, note)))));
+  byId("tiles").replaceChildren(
+    ...tiles.map(([name, number, note]) =>
+      html("div", {}, html("dt", {}, name), html("dd", {}, number, html("small", {}, note))),
+    ),
+  );
 }
 
 /** Show a trial's life, and its network where the point stands on a front. */
@@ -88,7 +118,9 @@ function choose(state, study, trial, epoch) {
 }
 
 function pressStudy(state) {
-  [...byId("studies").children].forEach((button, index) => button.setAttribute("aria-pressed", String(index === state.current)));
+  [...byId("studies").children].forEach((button, index) =>
+    button.setAttribute("aria-pressed", String(index === state.current)),
+  );
   drawHead(state);
   drawImportance(state);
   drawFacts(state);
@@ -116,11 +148,13 @@ function follow(state) {
     drawChosen(state);
   });
   let width = document.documentElement.clientWidth;
-  window.addEventListener("resize", () => requestAnimationFrame(() => {
-    if (document.documentElement.clientWidth === width) return;
-    width = document.documentElement.clientWidth;
-    drawAll(state);
-  }));
+  window.addEventListener("resize", () =>
+    requestAnimationFrame(() => {
+      if (document.documentElement.clientWidth === width) return;
+      width = document.documentElement.clientWidth;
+      drawAll(state);
+    }),
+  );
   document.addEventListener("scroll", hideTip, { passive: true });
   byId("trials-details").addEventListener("toggle", () => drawTrials(state));
 }
