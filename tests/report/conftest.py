@@ -8,6 +8,7 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +17,8 @@ from torch import nn
 from benchmarks import recording, replay
 from benchmarks.recording import Recorded
 from gnap_search import catalog, spec
+from gnap_search.front import Budget
+from gnap_search.report import dossier
 from gnap_search.results import History, Point
 from gnap_search.runs import Run
 from gnap_search.status import Status
@@ -100,6 +103,12 @@ def long_study(tmp_path_factory: pytest.TempPathFactory) -> Status:
         for objective in ("accuracy", "parameters")
     }
     return Status(found, "finished", 160, 40, 200, {}, importances=importances)
+
+
+@pytest.fixture(scope="session")
+def long_dossier(long_study: Status) -> dict[str, Any]:
+    """What is told of it, to somebody who wants at most 600 parameters."""
+    return dossier.of([long_study], Budget(max_parameters=600))
 
 
 def _epochs(trial: int, training: Recorded, epochs: int) -> Iterator[Point]:

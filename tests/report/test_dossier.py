@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ MakePoint = Callable[..., Point]
 MakeRun = Callable[..., Run]
 
 
-def told(run: Run, budget: Budget = Budget(), **known: object) -> dict[str, object]:
+def told(run: Run, budget: Budget = Budget(), **known: object) -> dict[str, Any]:
     """What is told of one study that is over."""
     status = Status(run, "finished", 12, 0, 12, **{"failures": {}, **known})
     return dossier.of([status], budget)["studies"][0]
@@ -112,8 +113,8 @@ def test_the_command_repeats_the_study_and_keeps_no_password(run: Run) -> None:
     assert 'dataset = "mnist"' in told(run)["file"]
 
 
-def test_every_front_network_is_told_layer_by_layer(long_study: Status) -> None:
-    front, networks = long_study.run.front(), dossier.of([long_study])["studies"][0]["networks"]
+def test_every_front_network_is_told_layer_by_layer(long_study: Status, long_dossier: dict[str, Any]) -> None:
+    front, networks = long_study.run.front(), long_dossier["studies"][0]["networks"]
     assert list(networks) == [point.id for point in front.points]
     first, *_, head = networks[front.points[0].id]
     assert (first["kind"], head["kind"]) == ("3x3 convolution", "fully connected")

@@ -169,7 +169,7 @@ def test_numbers_read_like_words() -> None:
     assert wording.plural(1, "trial") == "1 trial" and wording.plural(1234, "trial") == "1,234 trials"
 
 
-@pytest.mark.parametrize("ending", plot.FORMATS)
+@pytest.mark.parametrize("ending", [".svg", ".pdf"])
 def test_the_same_front_is_the_same_file(run: Run, tmp_path: Path, ending: str) -> None:
     paths = [tmp_path / f"{name}{ending}" for name in ("one", "other")]
     for path in paths:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gnap_search.front import Budget
 from gnap_search.report import document, dossier
 from gnap_search.results import Point
 from gnap_search.runs import Run
@@ -64,14 +63,15 @@ def opened(browser: Browser, page: Path, **options: Any) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def long_page(long_study: Status, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def long_page(long_dossier: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("page") / "report.html"
-    file.write_text(document.written(dossier.of([long_study], Budget(max_parameters=600))), encoding="utf-8")
+    file.write_text(document.written(long_dossier), encoding="utf-8")
     return file
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def shown(browser: Browser, long_page: Path) -> Iterator[Page]:
+    """One tab, in which a test finds what those before it have left chosen."""
     with opened(browser, long_page) as page:
         yield page
 
@@ -126,18 +126,17 @@ def test_a_dominated_point_can_be_chosen_too(shown: Page, long_study: Status) ->
 
 
 def test_the_keyboard_does_all_that_a_pointer_does(shown: Page, long_study: Status) -> None:
-    front = long_study.run.front().points
-    knee = front.index(long_study.run.front().knee())
-    for _ in range(10):
-        shown.keyboard.press("Tab")
-        if shown.evaluate("document.activeElement.dataset.key ?? ''").startswith("0/"):
-            break
-    assert shown.evaluate("document.activeElement.dataset.key") == f"0/{front[knee].id}"
-    assert "on the front, knee" in shown.locator("#tip").inner_text()
-    shown.keyboard.press("ArrowRight")
+    *_, before, last = long_study.run.front().points
+    focused = "document.activeElement.dataset.key"
+    shown.get_by_role("button", name="all points").focus()
+    shown.keyboard.press("Tab")
+    shown.keyboard.press("End")
+    assert shown.evaluate(focused) == f"0/{last.id}"
+    assert "on the front, best" in shown.locator("#tip").inner_text()
+    shown.keyboard.press("ArrowLeft")
     shown.keyboard.press("Enter")
-    assert shown.locator("#life-title").inner_text().endswith(f"trial {front[knee + 1].trial}")
-    assert shown.evaluate("document.activeElement.dataset.key") == f"0/{front[knee + 1].id}", "focus stays"
+    assert shown.locator("#life-title").inner_text().endswith(f"trial {before.trial}")
+    assert shown.evaluate(focused) == f"0/{before.id}", "focus stays"
     shown.keyboard.press("Escape")
     assert shown.locator("#life-title").inner_text() == "A trial's life"
     shown.locator("#parallel svg").focus()
@@ -175,7 +174,7 @@ def test_a_range_of_an_axis_keeps_the_lines_that_pass_there(shown: Page) -> None
 
 
 def test_costs_can_be_told_in_three_ways_and_networks_chosen(shown: Page, long_study: Status) -> None:
-    shown.get_by_role("button", name="epochs", exact=True).click()
+    shown.locator("#progress-tools").get_by_role("button", name="epochs").click()
     assert "epochs, summed" in shown.locator("#progress").text_content()
     last = long_study.run.front().points[0].id
     shown.locator("#network-choice").select_option(last)
