@@ -52,7 +52,7 @@ def _study(status: Status, budget: Budget) -> dict[str, Any]:
     methods = sorted({trial["method"] for trial in trials})
     return {
         "name": run.name,
-        "state": status.state,
+        "state": status.state if run.searched else None,
         "about": _about(run),
         "methods": {name: catalog.implementation("methods", name).METHOD.sparsity for name in methods},
         "epochs": run.study.epochs,
@@ -75,7 +75,7 @@ def _about(run: Run) -> str:
     study = run.study
     asked = f"{study.method} with {study.network} on {study.images}"
     length = f"{wording.plural(study.trials, 'trial')} of {wording.plural(study.epochs, 'epoch')}"
-    return f"{asked}; {length}" + (f", sampled by {study.sampler}" if run.searched else ", given one by one")
+    return f"{asked}; {length}" + (f", sampled by {study.sampler}" if run.searched else "")
 
 
 def _settings(run: Run, trials: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> list[dict[str, Any]]:
@@ -133,7 +133,7 @@ def _network(run: Run, point: Point) -> list[dict[str, Any]]:
     classifier, _ = model.load(run.model(point))
     return [
         {
-            "name": layer.name,
+            "name": layer.name.removesuffix(".linear"),
             "kind": _kind(layer),
             "inputs": layer.inputs,
             "outputs": layer.outputs,
@@ -179,7 +179,7 @@ def _cost(status: Status, trials: Sequence[Mapping[str, Any]]) -> dict[str, str]
         "multiply-accumulates": f"{wording.rounded(sum(sum(one['macs']) for one in trials))} an image",
     }
     if not run.searched:
-        facts["trials"] = wording.count(len(trials))
+        facts["trials"] = f"{len(trials)}, given one by one"
     if unspent:
         facts["saved"] = f"{wording.plural(unspent, 'epoch')} of trials that were stopped early"
     if run.launch.gpus_per_trial:

@@ -139,7 +139,12 @@ def _reading(run: Run) -> RDBStorage:
 
 def _reading_sqlite(run: Run, file: Path) -> RDBStorage:
     if not file.is_file():
-        raise UserError(f"Study {run.name!r} has no trials to look at yet: there is no {file}.")
+        told = (
+            "has no trials to look at yet"
+            if run.searched
+            else "was not searched, and Optuna knows nothing of it"
+        )
+        raise UserError(f"Study {run.name!r} {told}; gnap-search report shows what a study has.")
     address = f"file:{urllib.parse.quote(str(file.absolute()))}?mode=ro"
 
     def connect() -> sqlite3.Connection:

@@ -98,7 +98,7 @@ function drawHead(state) {
     ["trials", count(study.trials.length), study.facts.cost.trials],
     ["training time", study.facts.cost["training time"].split(",")[0], "summed over trials"],
   ];
-  byId("about").textContent = `${study.about}. The study is ${study.state}.`;
+  byId("about").textContent = study.about + (study.state ? `. The study is ${study.state}.` : ".");
   byId("tiles").replaceChildren(
     ...tiles.map(([name, number, note]) =>
       html("div", {}, html("dt", {}, name), html("dd", {}, number, html("small", {}, note))),
