@@ -11,13 +11,12 @@ from fractions import Fraction
 from typing import Any
 
 import gnap_search
-from gnap_search import catalog
 from gnap_search.comparison import Contender
 from gnap_search.confirmation import Confirmed
 from gnap_search.front import Budget, Front
 from gnap_search.report import axes, lives, plot, progress, repetition, table, wording
 from gnap_search.results import Point
-from gnap_search.runs import Run
+from gnap_search.runs import Run, sparsity
 from gnap_search.status import Status
 from gnap_search.structure import anatomy, model
 from gnap_search.training.plan import declared
@@ -45,24 +44,26 @@ def of(statuses: Sequence[Status], budget: Budget = Budget()) -> dict[str, Any]:
 
 def _study(status: Status, budget: Budget) -> dict[str, Any]:
     run, points = status.run, list(status.run.points())
-    front = Front(points, run.study.constraints.budget())
+    front = run.front()
     front.knee()  # refuses an empty front
-    limits = plot.with_room_for_tests(axes.around(front.points), front.points, run.test_accuracies)
+    plane = front.in_parameters().points
+    limits = plot.with_room_for_tests(axes.around(plane), plane, run.test_accuracies)
     trials = lives.every(status)
     methods = sorted({trial["method"] for trial in trials})
     return {
         "name": run.name,
         "state": status.state if run.searched else None,
         "about": _about(run),
-        "methods": {name: catalog.implementation("methods", name).METHOD.sparsity for name in methods},
+        "methods": {name: sparsity(name) for name in methods},
         "epochs": run.study.epochs,
+        "costs": run.study.costs,
         "limits": "" if run.study.constraints.budget() == Budget() else str(run.study.constraints.budget()),
         "axes": vars(limits),
         "settings": _settings(run, trials, methods),
         "trials": trials,
         "front": _front(run, front, points, budget),
         "hypervolume": front.hypervolume(),
-        "progress": progress.steps(points, run.study.constraints.budget(), status.started),
+        "progress": progress.steps(points, front.of(()), status.started),
         "importances": status.importances,
         "networks": {point.id: _network(run, point) for point in front.points if run.model(point).is_file()},
         "facts": {"cost": _cost(status, trials), "environment": _environment(run)},
@@ -80,12 +81,13 @@ def _about(run: Run) -> str:
 
 def _settings(run: Run, trials: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> list[dict[str, Any]]:
     """Every setting in which trials differ, those that are searched first."""
-    names = dict.fromkeys([*run.study.parameters, *(name for trial in trials for name in trial["settings"])])
+    parameters = {name.rpartition(".")[2]: one for name, one in run.study.parameters.items() if one.searched}
+    names = dict.fromkeys([*parameters, *(name for trial in trials for name in trial["settings"])])
     fields = {name: field for method in methods for name, field in declared(method).items()}
     told = []
     for name in names:
         values = [trial["settings"].get(name) for trial in trials]
-        parameter = run.study.parameters.get(name)
+        parameter = parameters.get(name)
         if len(set(values)) > 1:
             about = fields[name].metadata["about"] if name in fields else ""
             logarithmic = parameter.log if parameter else False
@@ -96,6 +98,7 @@ def _settings(run: Run, trials: Sequence[Mapping[str, Any]], methods: Sequence[s
 def _front(run: Run, front: Front, points: Sequence[Point], budget: Budget) -> list[dict[str, Any]]:
     """The front's points with what the tables say of them."""
     marks, tested, confirmed = table.picks(front, budget), run.test_accuracies, run.confirmed
+    plane = {point.id for point in front.in_parameters().points}
     images = _images(points)
     if images:
         marks.setdefault(front.within_one_standard_error(images).id, []).append("one standard error")
@@ -104,6 +107,7 @@ def _front(run: Run, front: Front, points: Sequence[Point], budget: Budget) -> l
             "id": point.id,
             "trial": point.trial,
             "epoch": point.epoch,
+            "plane": point.id in plane,
             "test": tested.get(point.id),
             "confirmed": _confirmed(confirmed.get(point.id)),
             "bytes": run.model(point).stat().st_size if run.model(point).is_file() else None,

@@ -29,16 +29,17 @@ def _life(status: Status, trial: int, points: Sequence[Point]) -> dict[str, Any]
     """Settings, ending, and a column for each number; `widths` and `phases` stand where they change."""
     run = status.run
     plan = run.plan(trial)
+    others = dict.fromkeys(cost for cost in run.study.costs if cost != "parameters")
     return {
         "trial": trial,
-        "method": plan.get("method", run.study.method),
+        "method": run.method(trial),
         "seed": plan.get("seed"),
         "settings": plan["settings"],
         "ending": _ending(status, trial, points),
         "reason": status.failures.get(trial),
         "parameters": [point.parameters for point in points],
         "weights": [point.weights for point in points],
-        "macs": [point.macs for point in points],
+        **{cost: [getattr(point, cost) for point in points] for cost in {"macs": None, **others}},
         **{name: [_rounded(value(point)) for point in points] for name, value in ROUNDED.items()},
         "seconds": round(sum(point.seconds for point in points), 1),
         "grown": [point.epoch for point in points if point.grown],

@@ -6,18 +6,19 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gnap_search.front import Budget, Front
+from gnap_search.front import Front
 from gnap_search.results import Point
 
 
-def steps(points: Iterable[Point], budget: Budget, started: Mapping[int, float]) -> dict[str, list[Any]]:
+def steps(points: Iterable[Point], front: Front, started: Mapping[int, float]) -> dict[str, list[Any]]:
     """A column for each measure of cost, and the hypervolume that was reached at it: a row whenever it rose.
 
-    `started` has the second at which a trial began; where that is not known, trials are taken to have run one
-    after another. `seconds` sum up what epochs took, on however many workers, and `macs` what one image costs
-    in each of them. The first row is nothing at no cost, and the last row is the end.
+    `front` is an empty one, which takes in the points. `started` has the second at which a trial began; where
+    that is not known, trials are taken to have run one after another. `seconds` sum up what epochs took, on
+    however many workers, and `macs` what one image costs in each of them. The first row is nothing at no
+    cost, and the last row is the end.
     """
-    front, spent = Front(budget=budget), {"seconds": 0.0, "macs": 0, "epochs": 0}
+    spent = {"seconds": 0.0, "macs": 0, "epochs": 0}
     rows: list[dict[str, Any]] = [{**spent, "hypervolume": 0.0, "point": None}]
     for point in _in_time(points, started):
         spent = {

@@ -112,7 +112,8 @@ def _copy(study: optuna.Study) -> InMemoryStorage:
         memory.set_study_user_attr(number, name, value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        optuna.load_study(study_name=study.study_name, storage=memory).set_metric_names(storage.METRICS)
+        names = study.metric_names or []
+        optuna.load_study(study_name=study.study_name, storage=memory).set_metric_names(names)
     for trial in study.get_trials(deepcopy=True):
         if trial.constraints:
             trial.system_attrs[CONSTRAINTS] = list(trial.constraints.values())

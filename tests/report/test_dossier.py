@@ -46,14 +46,14 @@ def test_points_that_tell_nothing_have_no_number_of_images(make_point: MakePoint
 
 def test_hypervolume_rises_with_cost_to_that_of_the_front(cloud: list[Point]) -> None:
     started = {trial: float(12 - trial) for trial in range(12)}  # the last one began first
-    steps = progress.steps(cloud, Budget(), started)
+    steps = progress.steps(cloud, Front(), started)
     assert steps["hypervolume"] == sorted(steps["hypervolume"])
     assert steps["hypervolume"][-1] == pytest.approx(Front(cloud).hypervolume(), abs=1e-6)
     assert steps["seconds"] == sorted(steps["seconds"]) and steps["seconds"][-1] == len(cloud) * 0.5
     assert steps["macs"][-1] == sum(point.macs for point in cloud)
     assert steps["epochs"][0] == 0 and steps["epochs"][-1] == len(cloud)
     assert steps["point"][1] == "11-1", "the first epoch that ended"
-    assert progress.steps(cloud, Budget(), {})["point"][1] == "0-1", "without times, trials count in order"
+    assert progress.steps(cloud, Front(), {})["point"][1] == "0-1", "without times, trials count in order"
 
 
 def test_the_front_has_its_picks_and_what_fresh_seeds_gave(run: Run) -> None:

@@ -28,7 +28,7 @@ from gnap_search.search import dashboard, storage
 
 MakePoint = Callable[..., Point]
 pytest.importorskip("optuna_dashboard", reason="the extra `dashboard` is not installed")
-NAME = "watched"
+NAME, NAMES = "watched", ["validation_accuracy", "log10_parameters"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -88,7 +88,7 @@ def test_it_follows_a_study_that_is_written(run: Run, monkeypatch: pytest.Monkey
     with gnap_search.dashboard(run.name, runs=run.folder.parent, port=0) as address:
         assert "<title>Optuna Dashboard</title>" in got(address)
         study = waited_for(address, 2)
-        assert study["name"] == run.name and study["objective_names"] == storage.METRICS
+        assert study["name"] == run.name and study["objective_names"] == NAMES
         assert [trial["constraints"] for trial in study["trials"]] == [[-1.0], [0.5]]
         write(run)
         waited_for(address, 3)

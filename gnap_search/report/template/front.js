@@ -95,10 +95,9 @@ function drawCloud(study, index, plane, group) {
 }
 
 function drawSteps(study, plane, group) {
-  const points = study.front.map((point) => [
-    plane.x(sizeOf(study, point)),
-    plane.y(accuracyOf(study, point)),
-  ]);
+  const points = study.front
+    .filter((point) => point.plane)
+    .map((point) => [plane.x(sizeOf(study, point)), plane.y(accuracyOf(study, point))]);
   const whole = [
     [points[0][0], plane.area.bottom + 9],
     ...points,

@@ -86,7 +86,7 @@ function drawStudy(state) {
 
 function drawHead(state) {
   const study = state.studies[state.current];
-  const best = study.front[study.front.length - 1];
+  const best = study.front.find((point) => point.picks.includes("best"));
   const knee = study.front.find((point) => point.picks.includes("knee"));
   const spare = study.front.find((point) => point.picks.includes("one standard error"));
   const shown = (point) => [percent(accuracyOf(study, point)), `${count(sizeOf(study, point))} parameters`];

@@ -55,6 +55,12 @@ function parallelDimensions(study, trials) {
       log: true,
       of: ({ trial, last }) => Math.max(1, trial.parameters[last]),
     },
+    ...otherCosts(study).map((cost) => ({
+      name: COST_NAMES[cost],
+      about: `${COST_NAMES[cost]} at the last epoch`,
+      log: true,
+      of: ({ trial, last }) => Math.max(1, trial[cost][last]),
+    })),
     {
       name: "accuracy",
       about: "validation accuracy at the last epoch",

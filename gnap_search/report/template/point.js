@@ -33,7 +33,10 @@ function pointWords(study, trialIndex, epoch) {
   if (point && point.test !== null) pairs.push(["test", percent(point.test)]);
   if (point?.confirmed)
     pairs.push(["fresh seeds", `${spread(point.confirmed.validation_accuracy, hundredths)} %`]);
-  pairs.push(["parameters", count(trial.parameters[epoch - 1])], ["MACs", count(trial.macs[epoch - 1])]);
+  pairs.push(["parameters", count(trial.parameters[epoch - 1])]);
+  for (const cost of new Set(["macs", ...otherCosts(study)])) {
+    pairs.push([COST_NAMES[cost], count(trial[cost][epoch - 1])]);
+  }
   for (const { name } of study.settings)
     if (name in trial.settings) pairs.push([name, value(trial.settings[name])]);
   const standing = trial.infeasible.includes(epoch)
@@ -42,4 +45,11 @@ function pointWords(study, trialIndex, epoch) {
       ? ["on the front", ...point.picks].join(", ")
       : "dominated";
   return { heading: `trial ${trial.trial}, epoch ${epoch}: ${standing}`, pairs };
+}
+
+const COST_NAMES = { macs: "MACs", training_macs: "training MACs" };
+
+/** What a study wants small besides parameters. */
+function otherCosts(study) {
+  return study.costs.filter((cost) => cost !== "parameters");
 }

@@ -3,53 +3,53 @@
 function drawFrontTable(state) {
   const study = state.studies[state.current];
   const confirmed = study.front.some((point) => point.confirmed);
-  const headings = [
-    "id",
-    "test",
-    ...(confirmed ? ["test, fresh seeds (%)"] : []),
-    "validation",
-    ...(confirmed ? ["validation, fresh seeds (%)"] : []),
-    "parameters",
-    "weights",
-    "MACs",
-    "bytes",
-    "pick",
-  ];
-  const rows = study.front.map((point) => frontRow(state, study, point, confirmed));
-  byId("front-table").replaceChildren(
+  const columns = frontColumns(study, confirmed);
+  const head = columns.map(({ name, words }) =>
+    html("th", { scope: "col", class: words ? "words" : null }, name),
+  );
+  const rows = study.front.map((point) =>
     html(
-      "table",
-      {},
-      html(
-        "thead",
-        {},
-        html(
-          "tr",
-          {},
-          headings.map((words) =>
-            html("th", { scope: "col", class: words === "pick" ? "words" : null }, words),
-          ),
-        ),
-      ),
-      html("tbody", {}, rows),
+      "tr",
+      { class: isChosen(state, state.current, point) ? "chosen" : null },
+      html("td", {}, showButton(state, study, point)),
+      columns.slice(1).map(({ of, words }) => html("td", { class: words ? "words" : null }, of(point))),
     ),
   );
-  const note = [
-    "Validation accuracy chose these points, and the best of many is too good: believe the test column",
-    confirmed ? " and the fresh seeds." : `, or train again: gnap-search confirm ${study.name}.`,
-  ];
-  if (study.front.some((point) => point.picks.includes("one standard error")))
-    note.push(
-      " One standard error: the smallest network whose validation accuracy lies within it of the best.",
-    );
-  byId("front-note").textContent = note.join("");
+  byId("front-table").replaceChildren(
+    html("table", {}, html("thead", {}, html("tr", {}, head)), html("tbody", {}, rows)),
+  );
+  byId("front-note").textContent = frontNote(study, confirmed);
 }
 
-function frontRow(state, study, point, confirmed) {
-  const trial = study.trials[point.trialIndex];
-  const spreads = (key) =>
-    confirmed ? [html("td", {}, point.confirmed ? spread(point.confirmed[key], hundredths) : "-")] : [];
-  const button = html(
+function frontColumns(study, confirmed) {
+  const at = (column) => (point) => count(study.trials[point.trialIndex][column][point.epoch - 1]);
+  const fresh = (name, key) => ({
+    name: `${name}, fresh seeds (%)`,
+    of: (point) => (point.confirmed ? spread(point.confirmed[key], hundredths) : "-"),
+  });
+  return [
+    { name: "id" },
+    { name: "test", of: (point) => percent(point.test) },
+    ...(confirmed ? [fresh("test", "test_accuracy")] : []),
+    { name: "validation", of: (point) => percent(accuracyOf(study, point)) },
+    ...(confirmed ? [fresh("validation", "validation_accuracy")] : []),
+    { name: "parameters", of: at("parameters") },
+    { name: "weights", of: at("weights") },
+    ...[...new Set(["macs", ...otherCosts(study)])].map((cost) => ({ name: COST_NAMES[cost], of: at(cost) })),
+    { name: "bytes", of: (point) => count(point.bytes) },
+    ...(Object.keys(study.methods).length > 1
+      ? [{ name: "method", words: true, of: (point) => study.trials[point.trialIndex].method }]
+      : []),
+    {
+      name: "pick",
+      words: true,
+      of: (point) => point.picks.map((pick) => html("span", { class: "pick" }, pick)),
+    },
+  ];
+}
+
+function showButton(state, study, point) {
+  return html(
     "button",
     {
       type: "button",
@@ -60,23 +60,16 @@ function frontRow(state, study, point, confirmed) {
     },
     point.id,
   );
-  return html(
-    "tr",
-    { class: isChosen(state, state.current, point) ? "chosen" : null },
-    html("td", {}, button),
-    html("td", {}, percent(point.test)),
-    ...spreads("test_accuracy"),
-    html("td", {}, percent(accuracyOf(study, point))),
-    ...spreads("validation_accuracy"),
-    ...[sizeOf(study, point), trial.weights[point.epoch - 1], trial.macs[point.epoch - 1], point.bytes].map(
-      (number) => html("td", {}, count(number)),
-    ),
-    html(
-      "td",
-      { class: "words" },
-      point.picks.map((pick) => html("span", { class: "pick" }, pick)),
-    ),
-  );
+}
+
+function frontNote(study, confirmed) {
+  const believe = confirmed
+    ? "believe the test column and the fresh seeds."
+    : `believe the test column, or train again: gnap-search confirm ${study.name}.`;
+  const spare = study.front.some((point) => point.picks.includes("one standard error"))
+    ? " One standard error: the smallest network whose validation accuracy lies within it of the best."
+    : "";
+  return `Validation accuracy chose these points, and the best of many is too good: ${believe}${spare}`;
 }
 
 /** Every trial, once they are asked for; a click on a heading orders them, and another one the other way round. */
