@@ -22,12 +22,14 @@ if TYPE_CHECKING:
         compare,
         confirm,
         copy,
+        dashboard,
         evaluate,
         export,
         front,
         pareto,
         predict,
         publish,
+        report,
         resume,
         show,
         studies,
@@ -42,6 +44,7 @@ __all__ = [
     "compare",
     "confirm",
     "copy",
+    "dashboard",
     "evaluate",
     "export",
     "front",
@@ -49,6 +52,7 @@ __all__ = [
     "pareto",
     "predict",
     "publish",
+    "report",
     "resume",
     "show",
     "studies",
@@ -65,7 +69,7 @@ _HOMES = {name: ("gnap_search.verbs", name) for name in __all__} | {
 class _Package(ModuleType):
     """This package, whose public names are looked up when they are used.
 
-    Two verbs, `front` and `export`, share their name with a submodule, which the import system would put in
+    Some verbs, `front` for one, share their name with a submodule, which the import system would put in
     their place. Properties stay.
     """
 

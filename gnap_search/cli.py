@@ -19,6 +19,8 @@ from gnap_search.flags import (
     PlacedStudy,
     Predicting,
     Publishing,
+    Reporting,
+    Serving,
     Training,
 )
 from gnap_search.options import flagged, loose_settings
@@ -228,6 +230,38 @@ def compare(
         overlay.save(found, plot)
     if record.STANDARD_OUTPUT not in (json, csv):
         _print(contest.page(found))
+
+
+@app.command(rich_help_panel="Results")
+@flagged(Reporting)
+def report(
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="A study, or several on the same data.")],
+    runs: Runs = RUNS,
+    **wanted: Any,
+) -> None:
+    """One HTML page of a study: its front, each trial's life, what decided, and how to repeat it."""
+    from gnap_search import verbs
+    from gnap_search.report.record import STANDARD_OUTPUT
+
+    file = verbs.report(*names, runs=runs, **wanted)
+    if file != STANDARD_OUTPUT:
+        typer.echo(f"written to {file} ({file.stat().st_size / 1e6:.1f} MB); open it in a browser")
+
+
+@app.command(rich_help_panel="Results")
+@flagged(Serving)
+def dashboard(name: Name, runs: Runs = RUNS, **where: Any) -> None:
+    """A study in optuna-dashboard, live and on a copy; Ctrl-C ends it."""
+    import threading
+
+    from gnap_search import verbs
+
+    with verbs.dashboard(name, runs=runs, **where) as address:
+        typer.echo(f"{name} can be seen at {address}; Ctrl-C ends it")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            typer.echo("ended; the study is as it was")
 
 
 @app.command(rich_help_panel="Models")

@@ -227,6 +227,19 @@ class Publishing(Limited, Located, total=False):
     ]
 
 
+class Serving(TypedDict, total=False):
+    """Where a dashboard is looked at."""
+
+    host: Annotated[str, Flag("The address that it listens at; by default this machine alone can see it.")]
+    port: Annotated[int, Flag("The port; by default 8080, and 0 takes any that is free.")]
+
+
+class Reporting(Limited, total=False):
+    """What a report picks, and where to it goes."""
+
+    file: Annotated[Path, Flag("The page; by default report.html in the run folder.", "-o --file")]
+
+
 class Evaluating(Located, total=False):
     """What a model file is evaluated on."""
 

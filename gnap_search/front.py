@@ -207,10 +207,14 @@ class Front:
         return fitting
 
     def within_one_standard_error(self, images: int) -> Point:
-        """The smallest point whose accuracy is within one standard error of the best, on `images` images."""
+        """The smallest point whose accuracy is within one standard error of the best, on `images` images.
+
+        The error is that of one right and one wrong answer more (Laplace's rule), so that all right has one.
+        """
         self._refuse_empty()
         best = self.best.validation_accuracy
-        error = math.sqrt(best * (1 - best) / images)
+        expected = (best * images + 1) / (images + 2)
+        error = math.sqrt(expected * (1 - expected) / images)
         return next(point for point in self._points if point.validation_accuracy >= best - error)
 
     def find(self, point_id: str) -> Point:

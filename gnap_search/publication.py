@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gnap_search import spec
 from gnap_search.contracts import Data
 from gnap_search.errors import UserError
 from gnap_search.export import Exported, Original
@@ -28,10 +27,8 @@ from gnap_search.report import record, repetition
 from gnap_search.results import Point
 from gnap_search.runs import Run
 from gnap_search.search.lock import refuse_if_driven
-from gnap_search.space import Parameter
 from gnap_search.structure import model
 from gnap_search.training import summary
-from gnap_search.training.plan import declared
 from gnap_search.training.summary import Repeated
 
 RECORD, TABLE, TRIALS, STUDY = "front.json", "front.csv", "trials.toml", "study.toml"
@@ -90,20 +87,10 @@ def _write_texts(run: Run, points: Sequence[Mapping[str, Any]], draft: Path) -> 
         TRIALS: repetition.as_they_were(run, sorted(trials), TRIALS),
     }
     if run.searched:
-        texts[STUDY] = _complete(run.study).to_toml()
+        texts[STUDY] = repetition.whole_study(run)
     for name, text in texts.items():
         (draft / name).write_text(text, encoding="utf-8")
     return [draft / name for name in texts]
-
-
-def _complete(study: spec.Study) -> spec.Study:
-    """The study with what it left out at its default: a search that starts from it fills nothing in."""
-    if len(study.methods) > 1:
-        return study  # it has its methods' whole spaces
-    filled_in = spec.load_space(study.method).parameters.keys() - study.parameters.keys()
-    fields = declared(study.method)
-    fixed = {name: Parameter(value=fields[name].default) for name in sorted(filled_in)}
-    return study.model_copy(update={"parameters": {**study.parameters, **fixed}})
 
 
 def _shared(run: Run, data: Data, budget: Budget) -> dict[str, Any]:

@@ -81,6 +81,10 @@ class Run:
         """What the trial's method leaves: `structured`, or `unstructured` where single weights are zero."""
         return sparsity(self.method(trial))
 
+    def goes_on(self, trial: int) -> bool:
+        """Whether a trial is not settled: what it would go on from is there."""
+        return (self.trial_folder(trial) / "checkpoint.safetensors").is_file()
+
     def trials(self) -> list[int]:
         """The trials that have a folder, in order."""
         folders = (self.folder / "trials").glob("*/")

@@ -26,6 +26,8 @@ class Status:
 
     `importances`: objective -> setting -> its share in what decides whether a trial is among the better half,
     from the largest to the smallest; an objective's shares add up to 1. Empty as long as too little is known.
+
+    `started`: trial -> seconds from the study's first trial to this one's beginning.
     """
 
     run: Run
@@ -36,3 +38,4 @@ class Status:
     failures: Mapping[int, str]
     told: int = 0
     importances: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    started: Mapping[int, float] = dataclasses.field(default_factory=dict)

@@ -6,10 +6,11 @@ sentence what was expected.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, cast, get_args
 
@@ -32,6 +33,8 @@ from gnap_search.flags import (
     PlacedStudy,
     Predicting,
     Publishing,
+    Reporting,
+    Serving,
     Training,
 )
 from gnap_search.front import Budget, Front
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 SEEDS = 3  # of a confirmation
 TOP = 3  # classes of a picture
+HOST, PORT = "127.0.0.1", 8080  # of a dashboard
 SplitName = Literal["train", "validation", "test"]
 
 
@@ -178,6 +182,44 @@ def compare(*names: str, runs: Path = RUNS) -> Comparison:
         UserError: there is no such study, one is named twice, or they are on different data.
     """
     return comparison.compare([study(name, runs=runs) for name in names])
+
+
+def report(*names: str, runs: Path = RUNS, **wanted: Unpack[Reporting]) -> Path:
+    """Write a page about a study, or about several on the same data: one file that any browser opens.
+
+    Limits mark the point that meets them. Without a `file` it lies in the first study's folder.
+
+    Raises:
+        UserError: there is no such study, a front is empty, their data differ, or the file cannot be written.
+    """
+    from gnap_search.report import document, dossier, record
+    from gnap_search.search import answers
+
+    found = [study(name, runs=runs) for name in names]
+    if len(found) > 1:
+        comparison.compare(found)
+    file = Path(wanted.get("file", found[0].folder / "report.html"))
+    told = dossier.of([answers.full_status(run) for run in found], budget(wanted))
+    record.write(document.written(told), file)
+    return file
+
+
+@contextlib.contextmanager
+def dashboard(name: str, *, runs: Path = RUNS, **where: Unpack[Serving]) -> Iterator[str]:
+    """A study in optuna-dashboard while it is searched: on copies, so that looking changes and locks nothing.
+
+    Yields:
+        The address to look at, until the block ends.
+
+    Raises:
+        UserError: there is no such study, optuna-dashboard is not installed, or the port is not free.
+    """
+    from gnap_search.search import dashboard as dashboards
+
+    run = study(name, runs=runs)
+    dashboards.refuse_missing()
+    with dashboards.serving(run, where.get("host", HOST), where.get("port", PORT)) as address:
+        yield address
 
 
 def study(name: str, *, runs: Path = RUNS) -> Run:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+from gnap_search.front import Front
 from gnap_search.results import Point
 
 
@@ -23,11 +24,13 @@ def around(front: Sequence[Point]) -> Axes:
     """Axes for a front that is not empty.
 
     Tiny networks near chance would squeeze everything of interest into the upper edge. So accuracy starts
-    where the error is six times the best point's, or lower where that would hide over two fifths of them.
+    where the error is six times the best point's, or lower where that would hide over two fifths of them, or
+    the knee.
     """
     scores = [point.validation_accuracy for point in front]
     best = scores[-1]
-    floor = max(min(1 - 6 * (1 - best), scores[2 * len(scores) // 5]), scores[0])
+    knee = Front(front).knee().validation_accuracy
+    floor = max(min(1 - 6 * (1 - best), scores[2 * len(scores) // 5], knee), scores[0])
     height = max(best - floor, 0.005)
     bottom, top = max(0.0, floor - 0.08 * height), min(1.0, best + 0.1 * height)
     shown = [point for point in front if point.validation_accuracy >= bottom]

@@ -190,6 +190,7 @@ def next_steps(name: str, failed: int, lost: int, ending: Ending, launch: spec.L
         for_good = f", {lost} of them twice" if lost else ", and succeeded when they were tried again"
         lines.append(f"{wording.plural(failed, 'trial')} failed{for_good}; see: gnap-search show {name}")
     lines.append(f"see what its figures are with fresh seeds: gnap-search confirm {name}")
+    lines.append(f"look at all of it: gnap-search report {name}")
     lines.append(f"draw it: gnap-search front {name} --plot front.png")
     lines.append(f"take a model: gnap-search export {name} --format onnx")
     return Text("\n".join(["", *lines]))

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gnap_search.confirmation import Confirmed
 from gnap_search.errors import UserError
+from gnap_search.front import Budget, Front
 from gnap_search.report import axes as axis
 from gnap_search.report import wording
 from gnap_search.results import Point
@@ -21,7 +23,13 @@ if TYPE_CHECKING:
 
 FORMATS = (".png", ".svg", ".pdf")
 COLUMN = (3.5, 2.6)  # inches: one column of a two-column paper
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#7F7F7F"  # from Okabe and Ito's colour-blind safe palette
+BLUE, ORANGE, GREEN, GREY = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#7F7F7F",
+)  # Okabe and Ito's colour-blind safe ones
+MANY = 2_000  # points, above which a vector format has them as a picture: a viewer must not draw each
 STYLE: Any = {  # matplotlib has a type for every key
     "font.family": "sans-serif",
     "font.size": 8,
@@ -40,7 +48,9 @@ STYLE: Any = {  # matplotlib has a type for every key
     "legend.columnspacing": 1.2,
     "pdf.fonttype": 42,  # text stays text, which journals ask for
     "svg.fonttype": "none",
+    "svg.hashsalt": "gnap-search",  # the same front is the same file
 }
+UNDATED: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
 
 def save(run: Run, path: Path) -> None:
@@ -50,12 +60,10 @@ def save(run: Run, path: Path) -> None:
         UserError: the front is empty, the file's ending is another one, or it cannot be written.
     """
     refuse_other_endings(path)
-    points = list(run.points())
     front = run.front().in_parameters()
-    knee = front.knee()  # refuses an empty front before matplotlib is imported
+    front.knee()  # refuses an empty front before matplotlib is imported
     with sheet(path, COLUMN) as figure:
-        structured = [point for point in front.points if run.sparsity(point.trial) == "structured"]
-        draw(figure, points, front.points, knee, run.test_accuracies, structured)
+        draw(figure, run, front)
 
 
 def refuse_other_endings(path: Path) -> None:
@@ -82,38 +90,60 @@ def sheet(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
         figure = Figure(figsize=size, layout="constrained")
         yield figure
         try:
-            figure.savefig(path, dpi=300)
+            figure.savefig(path, dpi=300, metadata=UNDATED.get(path.suffix.lower()))
         except OSError as problem:
             raise UserError(f"Cannot write {path}: {problem.strerror or problem}.") from None
 
 
-def draw(
-    figure: Figure,
-    points: Sequence[Point],
-    front: Sequence[Point],
-    knee: Point,
-    tested: Mapping[str, float],
-    structured: Sequence[Point] = (),
-) -> None:
-    """Every point faintly, the front as steps with its markers, test accuracies where they are known.
+def draw(figure: Figure, run: Run, front: Front) -> None:
+    """Every point faintly, the front as steps with its markers, and all else that is known of it.
 
     Points of the front that are structured are squares.
     """
-    limits = with_room_for_tests(axis.around(front), front, tested)
+    tested, confirmed = run.test_accuracies, run.confirmed
+    limits = with_room_for_tests(axis.around(front.points), front.points, tested)
     plane = figure.subplots()
     frame(plane, limits)
-    every = plane.scatter(*places(points), s=3, color=GREY, alpha=0.35, linewidths=0)
-    steps = front_steps(plane, front, limits, color=BLUE, linewidth=1.1, marker="o", markersize=2.8)
-    named: dict[str, Artist] = {"every epoch": every, "front, validation": steps}
-    if structured:
-        squares = plane.scatter(*places(structured), s=16, marker="s", color=BLUE, linewidths=0)
-        named["structured"] = squares
-    if tested:
-        named["front, test"] = _test_scores(plane, front, tested)
-    _mark_knee(plane, knee)
-    figure.legend(
-        list(named.values()), list(named), loc="outside upper center", ncols=len(named), handlelength=1.5
+    named = _cloud(plane, list(run.points()), run.study.constraints.budget())
+    named["front, validation"] = front_steps(
+        plane, front.points, limits, color=BLUE, linewidth=1.1, marker="o", markersize=2.8
     )
+    structured = [point for point in front.points if run.sparsity(point.trial) == "structured"]
+    if structured:
+        named["structured"] = plane.scatter(*places(structured), s=16, marker="s", color=BLUE, linewidths=0)
+    if tested:
+        named["front, test"] = _test_scores(plane, front.points, tested)
+    if standing := [confirmed[point.id] for point in front.points if point.id in confirmed]:
+        named["fresh seeds"] = _means(plane, standing)
+    _mark_knee(plane, front.knee())
+    figure.legend(
+        list(named.values()),
+        list(named),
+        loc="outside upper center",
+        ncols=min(3, len(named)),
+        handlelength=1.5,
+    )
+
+
+def _cloud(plane: Axes, points: Sequence[Point], budget: Budget) -> dict[str, Any]:
+    """Every epoch: dots for those that meet the limits, crosses for the others."""
+    style: Any = {"color": GREY, "alpha": 0.35, "rasterized": len(points) > MANY}
+    sizes, scores = places([point for point in points if budget.admits(point)])
+    named = {"every epoch": plane.scatter(sizes, scores, s=3, linewidths=0, **style)}
+    sizes, scores = places([point for point in points if not budget.admits(point)])
+    if sizes:
+        crosses = plane.scatter(sizes, scores, s=5, marker="x", linewidths=0.5, **style)
+        named["outside limits"] = crosses
+    return named
+
+
+def _means(plane: Axes, confirmed: Sequence[Confirmed]) -> Any:
+    """What fresh seeds gave: mean validation accuracies at mean sizes, with standard deviations."""
+    sizes = [max(1.0, one.spread("parameters").mean) for one in confirmed]
+    spreads = [one.spread("validation_accuracy") for one in confirmed]
+    scores = [100 * one.mean for one in spreads]
+    deviations = [100 * (one.deviation or 0.0) for one in spreads]
+    return plane.errorbar(sizes, scores, deviations, fmt="_", color=GREEN, markersize=5, elinewidth=0.8)
 
 
 def front_steps(plane: Axes, front: Sequence[Point], limits: axis.Axes, **style: Any) -> Artist:
@@ -143,7 +173,8 @@ def frame(plane: Axes, limits: axis.Axes) -> None:
     """Limits, labels and a faint grid."""
     plane.set_xscale("log")
     plane.set_xlim(10**limits.left, 10**limits.right)
-    plane.set_ylim(100 * limits.bottom, 100 * limits.top)
+    room = 0.015 * (limits.top - limits.bottom)  # for half a marker at 100 %
+    plane.set_ylim(100 * limits.bottom, 100 * (limits.top + room))
     plane.grid(visible=True, linewidth=0.4, color="#E4E4E4")
     plane.set_axisbelow(True)
     plane.set_xlabel("parameters (non-zero)")
@@ -185,4 +216,5 @@ def _mark_knee(plane: Axes, knee: Point) -> None:
         textcoords="offset points",
         fontsize=7,
         color=BLUE,
+        bbox={"facecolor": "white", "alpha": 0.8, "pad": 0.6, "linewidth": 0},
     )

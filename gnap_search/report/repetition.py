@@ -1,4 +1,4 @@
-"""Repetition: trainings of a study as a file for the plain loop, so that they can be done once more."""
+"""Repetition: a study, or trainings of it, as a file by which they can be done once more."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import dataclasses
 import shlex
 from collections.abc import Iterable, Sequence
 
+from gnap_search import spec
 from gnap_search.report import wording
 from gnap_search.results import Point
 from gnap_search.runs import Run
+from gnap_search.space import Parameter
 from gnap_search.training.configurations import Configurations
-from gnap_search.training.plan import Plan
+from gnap_search.training.plan import Plan, declared
 
 
 def command(file: str, run: Run) -> str:
@@ -37,6 +39,17 @@ def with_fresh_seeds(run: Run, points: Sequence[Point], seeds: int, file: str) -
 def as_they_were(run: Run, trials: Iterable[int], file: str) -> str:
     """These trials of a study, each with its own seed."""
     return _file(run, _plans(run, trials), file, f"Trainings of {run.name}, as they were.")
+
+
+def whole_study(run: Run) -> str:
+    """A search's study with what it left out at its default: one that starts from it fills nothing in."""
+    study = run.study
+    if len(study.methods) > 1:
+        return study.to_toml()  # it has its methods' whole spaces
+    filled_in = spec.load_space(study.method).parameters.keys() - study.parameters.keys()
+    fields = declared(study.method)
+    fixed = {name: Parameter(value=fields[name].default) for name in sorted(filled_in)}
+    return study.model_copy(update={"parameters": {**study.parameters, **fixed}}).to_toml()
 
 
 def _file(run: Run, plans: Sequence[Plan], file: str, about: str) -> str:

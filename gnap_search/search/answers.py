@@ -53,7 +53,15 @@ def _status(run: Run, present: list[FrozenTrial]) -> Status:
         failures={
             trial.number: str(trial.user_attrs[REASON]) for trial in trials if REASON in trial.user_attrs
         },
+        started=_started(trials),
     )
+
+
+def _started(trials: list[FrozenTrial]) -> dict[int, float]:
+    """Trial -> when it was asked, in seconds after the first one; those that wait have no time yet."""
+    times = {trial.number: trial.datetime_start for trial in trials if trial.datetime_start}
+    first = min(times.values(), default=None)
+    return {number: (time - first).total_seconds() for number, time in times.items() if first}
 
 
 def asked(run: Run) -> tuple[int, set[int]]:

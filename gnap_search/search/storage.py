@@ -33,11 +33,11 @@ def connect(folder: Path, url: str | None) -> RDBStorage:
         return RDBStorage(address, engine_kwargs=arguments)
     except (ImportError, sql.ArgumentError, sql.NoSuchModuleError) as problem:
         raise UserError(
-            f"--storage {shown(address)} cannot be used ({_first_line(problem)}); it should look like "
+            f"--storage {shown(address)} cannot be used ({first_line(problem)}); it should look like "
             "postgresql+psycopg://user@host/database, with its driver installed."
         ) from None
     except (sql.DBAPIError, RuntimeError) as problem:
-        raise UserError(f"The storage {shown(address)} cannot be opened: {_first_line(problem)}.") from None
+        raise UserError(f"The storage {shown(address)} cannot be opened: {first_line(problem)}.") from None
 
 
 def study_names(storage: RDBStorage) -> list[str]:
@@ -85,7 +85,7 @@ def told_in_a_sentence(folder: Path, way_on: str) -> Iterator[None]:
             raise
         cause = problem.__cause__ or problem
         raise UserError(
-            f"Study {folder.name!r} cannot write in {folder}: {_first_line(cause)}; "
+            f"Study {folder.name!r} cannot write in {folder}: {first_line(cause)}; "
             f"mend that, and go on with {way_on}."
         ) from problem
 
@@ -97,7 +97,8 @@ def shown(address: str) -> str:
     return scheme + separator + user.partition(":")[0] + at + host
 
 
-def _first_line(problem: BaseException) -> str:
+def first_line(problem: BaseException) -> str:
+    """What a database says of a problem, without where it says it."""
     original = getattr(problem, "orig", None) or problem
     lines = str(original).strip().splitlines() or [type(original).__name__]
     return lines[0].strip().rstrip(".")

@@ -138,6 +138,8 @@ def test_one_standard_error(make_point: MakePoint) -> None:
     front = Front(points)  # one standard error is 0.0099 on 100 images, and 0.00099 on 10,000
     assert front.within_one_standard_error(100) == points[1]
     assert front.within_one_standard_error(10_000) == points[2]
+    flawless = Front([make_point(0, 1, 100, 0.995), make_point(1, 1, 1_000, 1.0)])
+    assert flawless.within_one_standard_error(100).parameters == 100, "none wrong of 100 is no proof"
 
 
 def test_a_point_is_found_by_its_id(make_point: MakePoint) -> None:

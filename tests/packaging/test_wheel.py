@@ -41,6 +41,8 @@ def test_the_wheel_holds_the_package_and_its_files(wheel: Path) -> None:
     for kind in catalog.FILES:
         assert {f"gnap_search/bundled/{kind}/{name}.toml" for name in catalog.names(kind)} <= names
     modules = {path.relative_to(ROOT).as_posix() for path in catalog.PACKAGE.rglob("*.py")}
+    template = catalog.PACKAGE / "report" / "template"
+    modules |= {path.relative_to(ROOT).as_posix() for path in template.iterdir()}
     assert modules <= names
     assert {name.split("/")[0] for name in names} == {"gnap_search", f"gnap_search-{VERSION}.dist-info"}
     assert "gnap_search/py.typed" in names

@@ -22,6 +22,7 @@ from gnap_search.front import Budget, Front
 from gnap_search.report import axes, canvas, confirmed, plot, record, table, wording
 from gnap_search.results import Point
 from gnap_search.runs import Run
+from gnap_search.status import Status
 
 MakePoint = Callable[..., Point]
 fronts = st.lists(st.tuples(st.integers(0, 10**7), st.floats(0, 1)), min_size=1, max_size=15)
@@ -166,3 +167,38 @@ def test_durations_read_like_words(seconds: float, words: str) -> None:
 def test_numbers_read_like_words() -> None:
     assert wording.accuracy(0.99123) == "99.12 %" and wording.accuracy(None) == "-"
     assert wording.plural(1, "trial") == "1 trial" and wording.plural(1234, "trial") == "1,234 trials"
+
+
+@pytest.mark.parametrize("ending", [".svg", ".pdf"])
+def test_the_same_front_is_the_same_file(run: Run, tmp_path: Path, ending: str) -> None:
+    paths = [tmp_path / f"{name}{ending}" for name in ("one", "other")]
+    for path in paths:
+        plot.save(run, path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_a_drawing_names_all_that_is_in_it_in_type_that_stays_type(run: Run, tmp_path: Path) -> None:
+    limited = run.study.model_copy(update={"constraints": spec.Constraints(max_params=5_000)})
+    (run.folder / "study.toml").write_text(limited.to_toml())
+    limited_run = Run(run.folder)
+    point = limited_run.front().points[-1]
+    limited_run.keep_confirmed({point.id: Confirmed((Repeat(0, 0.98, 0.97, 4_000, 9),))})
+    plot.save(limited_run, tmp_path / "front.svg")
+    text = (tmp_path / "front.svg").read_text()
+    for words in (
+        "every epoch",
+        "outside limits",
+        "front, validation",
+        "front, test",
+        "fresh seeds",
+        "knee: ",
+    ):
+        assert f">{words}" in text
+    plot.save(limited_run, tmp_path / "front.pdf")
+    assert b"/Type3" not in (tmp_path / "front.pdf").read_bytes(), "journals refuse it"
+
+
+def test_thousands_of_epochs_are_one_picture_in_a_vector_format(long_study: Status, tmp_path: Path) -> None:
+    plot.save(long_study.run, tmp_path / "front.svg")
+    assert (tmp_path / "front.svg").stat().st_size < 300_000
+    assert "<image" in (tmp_path / "front.svg").read_text()
