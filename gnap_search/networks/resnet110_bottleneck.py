@@ -9,5 +9,7 @@ from __future__ import annotations
 
 from gnap_search.networks import _residual
 
-ARCHITECTURE = _residual.Architecture(streams=(64, 128, 256), blocks=12, kernels=(1, 3, 1), expansion=4, stem=16)
+ARCHITECTURE = _residual.Architecture(
+    streams=(64, 128, 256), blocks=12, kernels=(1, 3, 1), expansion=4, stem=16
+)
 OPTIONAL, seed_widths, build = ARCHITECTURE.optional, ARCHITECTURE.seed_widths, ARCHITECTURE.build

@@ -1,8 +1,8 @@
 """Kinds: which networks have, between them, every kind of layer, and how wide a network is tested.
 
-What methods, surgery and exporters see of a network are its layers. So where each of them meets networks, those
-will do that bring a kind of layer which no network with fewer layers brings: the others would show the same,
-for a hundred layers' time.
+What methods, surgery and exporters see of a network are its layers. So where each of them meets networks,
+those will do that bring a kind of layer which no network with fewer layers brings: the others would show the
+same, for a hundred layers' time.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from gnap_search.structure.layers import Norm
 from gnap_search.structure.model import Blueprint
 
 SHAPE = (3, 32, 32)
-WIDEST = 20  # channels
+CHANNELS = 150  # in all groups of a network
 
 
 def scale(network: str) -> float:
-    """A half of the seed, or less, so that no group of channels is wider than what tests have time for."""
-    chosen = 0.5
-    while max(catalog.implementation("networks", network).seed_widths(SHAPE, chosen).values()) > WIDEST:
+    """A half of the seed, or as much less as it takes for no more channels than tests have time for."""
+    module, chosen = catalog.implementation("networks", network), 0.5
+    while sum(module.seed_widths(SHAPE, chosen).values()) > CHANNELS and chosen > 0.01:
         chosen /= 2
     return chosen
 
@@ -54,5 +54,7 @@ def _kinds(network: str) -> Iterator[tuple[object, ...]]:
 def _layers(network: str, widths: Mapping[str, int]) -> dict[str, nn.Conv2d | nn.Linear | Norm]:
     model = Blueprint(network, SHAPE, 10).build(widths)
     return {
-        name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear | Norm)
+        name: layer
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear | Norm)
     }

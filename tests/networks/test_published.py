@@ -1,4 +1,4 @@
-"""The networks of papers: their parameters at full width, counted by the papers, and blocks that are left out."""
+"""The networks of papers: their parameters at full width, as published, and blocks that are left out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from gnap_search.networks._residual import Architecture, Block
 from gnap_search.structure import cost
 
 SHAPE = (3, 32, 32)
-# Of CIFAR-10. Those of ResNet-20, 56, 110 and 164 are DHP's (https://github.com/ofsoundof/dhp), whose ResNet-110
-# has bottlenecks; ResNet-110 has 1.73 million with basic blocks, VGG-19 20.4 million on CIFAR-100.
+# Of CIFAR-10. Those of ResNet-20, 56, 110 and 164 are DHP's (https://github.com/ofsoundof/dhp), whose
+# ResNet-110 has bottlenecks; with basic blocks it has 1.73 million. VGG-19 has 20.4 million on CIFAR-100.
 PUBLISHED = {
     "resnet20": 272_474,
     "resnet32": 466_906,
