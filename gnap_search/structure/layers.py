@@ -59,7 +59,7 @@ class Norm(nn.Module):
 class Unit(nn.Module):
     """Linear map -> pooling -> norm -> ReLU. Pooling first leaves the later steps a quarter of the work.
 
-    `linear` is a convolution or a fully connected layer without bias: the norm's shift takes its place.
+    `linear` is a convolution or a fully connected layer. It needs no bias: the norm's shift takes its place.
     """
 
     norm: Norm | None
@@ -89,8 +89,10 @@ class Unit(nn.Module):
         if self.norm is None:
             return
         scale, shift = self.norm.affine()
-        weight = self.linear.weight
+        weight, bias = self.linear.weight, self.linear.bias
         weight.mul_(scale.view(-1, *[1] * (weight.ndim - 1)))
+        if bias is not None:
+            shift = shift + bias * scale
         self.linear.bias = nn.Parameter(shift.clone())
         self.norm = None
 
@@ -110,10 +112,12 @@ class Skipping(nn.Conv2d):
         return functional.conv2d(input[:, :, ::rows, ::columns], self.weight, self.bias)
 
 
-def convolution(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
-    """A convolution without bias that keeps the size of the image at stride 1."""
+def convolution(
+    inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1, bias: bool = False
+) -> nn.Conv2d:
+    """A convolution that keeps the size of the image at stride 1."""
     kind = Skipping if kernel == 1 and stride > 1 else nn.Conv2d
-    return kind(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
+    return kind(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=bias)
 
 
 def depthwise(channels: int, *, kernel: int = 3, stride: int = 1) -> nn.Conv2d:

@@ -1,8 +1,9 @@
 """Slots: which axis of which tensor belongs to which group of channels, found by comparing shapes.
 
-Nothing is traced: the network is built a few channels wide, once plainly and once with a single group wider,
-and every tensor whose shape differs has a slot of that group there. So gates, latents and buffers that a
-method attaches are found in the same way as the weights.
+Nothing is traced: the network is built a few channels wide, once plainly and then with some groups wider, and
+every tensor whose shape differs has a slot of one of these groups there. Which groups are wider spells their
+numbers in binary, so that a deep network of a hundred groups is built eight times. Gates, latents and buffers
+that a method attaches are found in the same way as the weights.
 """
 
 from __future__ import annotations
@@ -44,18 +45,23 @@ Slots = dict[str, tuple[Slot, ...]]
 
 def find(build: Build, groups: Iterable[str]) -> Slots:
     """Group -> its slots in what `build` makes of widths."""
-    reference = dict.fromkeys(groups, 2)
-    plain = _shapes(build, reference)
-    slots: Slots = {}
-    for group in reference:
-        wider = _shapes(build, {**reference, group: 3})
-        slots[group] = tuple(
-            Slot(path, axis, wider[path][axis] - size)
-            for path, shape in plain.items()
-            for axis, size in enumerate(shape)
-            if wider[path][axis] != size
+    numbers = {group: number for number, group in enumerate(groups, 1)}
+    plain = _shapes(build, dict.fromkeys(numbers, 2))
+    spelled = {(path, axis): 0 for path, shape in plain.items() for axis in range(len(shape))}
+    for bit in range(len(numbers).bit_length()):
+        wider = _shapes(build, {group: 3 if number >> bit & 1 else 2 for group, number in numbers.items()})
+        for path, axis in spelled:
+            added = wider[path][axis] - plain[path][axis]
+            assert added == 0 or 2 * added == plain[path][axis], f"{path} has channels of several groups"
+            spelled[path, axis] += bool(added) << bit
+    return {
+        group: tuple(
+            Slot(path, axis, plain[path][axis] // 2)
+            for (path, axis), spelling in spelled.items()
+            if spelling == number
         )
-    return slots
+        for group, number in numbers.items()
+    }
 
 
 def _shapes(build: Build, widths: Mapping[str, int]) -> dict[str, tuple[int, ...]]:

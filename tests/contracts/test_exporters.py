@@ -16,18 +16,19 @@ from gnap_search.export import _scoring
 from gnap_search.structure import Shape, cost
 from gnap_search.structure.cost import Cost
 from gnap_search.structure.model import Blueprint, Classifier
+from tests.networks import kinds
 
 SHAPE = (3, 12, 10)
 IMAGES = np.random.default_rng(1).random((100, *SHAPE), np.float32)
 NOTES = {"study": "a study", "classes": [f"class {index}" for index in range(10)]}
 
 
-def a_model(network: str = "plain-cnn", scale: float = 0.5) -> Classifier:
+def a_model(network: str = "plain-cnn", scale: float | None = None) -> Classifier:
     """A network with zeros among its weights, used norms and, where they are optional, left-out blocks."""
     torch.manual_seed(0)
     module = catalog.implementation("networks", network)
     optional = sorted(getattr(module, "OPTIONAL", ()))
-    widths = module.seed_widths(SHAPE, scale) | dict.fromkeys(optional[::2], 0)
+    widths = module.seed_widths(SHAPE, scale or kinds.scale(network)) | dict.fromkeys(optional[::2], 0)
     model = Classifier(Blueprint(network, SHAPE, 10), widths, 0.2, 0.4)
     with torch.no_grad():
         model.train()(torch.rand(32, *SHAPE))  # gives the running statistics values
@@ -112,7 +113,7 @@ def test_the_card_says_how_it_is_loaded(exported: tuple[str, Path]) -> None:
     assert exporter.FILENAME in exporter.LOADING.format(channels=3, height=12, width=10)
 
 
-@pytest.mark.parametrize("network", catalog.names("networks"))
+@pytest.mark.parametrize("network", kinds.distinct())
 def test_every_network_is_exported_in_silence_and_stays_as_it_was(
     exported: tuple[str, Path], network: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,7 +132,7 @@ def test_every_network_is_exported_in_silence_and_stays_as_it_was(
     costs(exported[0], loaded.cost, cost.count(model.fold(), SHAPE))
 
 
-@pytest.mark.parametrize("network", catalog.names("networks"))
+@pytest.mark.parametrize("network", kinds.distinct())
 def test_layers_of_a_single_channel_are_counted(
     exported: tuple[str, Path], network: str, tmp_path: Path
 ) -> None:

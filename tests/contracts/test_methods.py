@@ -1,4 +1,4 @@
-"""The laws that every method in the folder obeys, on every network that it may meet."""
+"""The laws that every method in the folder obeys, on every kind of network that it may meet."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from gnap_search.results import Point
 from gnap_search.structure import model as models
 from gnap_search.training.plan import Plan
 from gnap_search.training.trainer import Trainer
+from tests.networks import kinds
 
 EPOCHS = 6
 
@@ -30,7 +31,7 @@ def method(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=catalog.names("networks"))
+@pytest.fixture(params=kinds.distinct())
 def network(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -96,7 +97,7 @@ def logits(training: Trainer, images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def trainer(method: str, network: str, data: Data, **own: float) -> Trainer:
-    scaled = {"seed_scale": 0.5, **own}
+    scaled = {"seed_scale": kinds.scale(network), **own}
     return Trainer(Plan(3, "digits", method, network, "classification", EPOCHS, 11, None, scaled), data)
 
 

@@ -11,17 +11,19 @@ from gnap_search.structure import surgery
 from gnap_search.structure.edits import Cut, Edit, Grow, Split
 from gnap_search.structure.model import Blueprint
 from gnap_search.structure.slots import Liveness, find
+from tests.networks import kinds
 
 SHAPE = (3, 16, 16)
 
 
-@pytest.fixture(params=catalog.names("networks"))
+@pytest.fixture(params=kinds.distinct())
 def blueprint(request: pytest.FixtureRequest) -> Blueprint:
     return Blueprint(str(request.param), SHAPE, 10)
 
 
 def seed(blueprint: Blueprint) -> dict[str, int]:
-    widths: dict[str, int] = catalog.implementation("networks", blueprint.network).seed_widths(SHAPE, 0.5)
+    network, scale = catalog.implementation("networks", blueprint.network), kinds.scale(blueprint.network)
+    widths: dict[str, int] = network.seed_widths(SHAPE, scale)
     return widths
 
 
