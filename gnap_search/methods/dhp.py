@@ -99,7 +99,7 @@ class HyperNetwork(nn.Module):
         return torch.zeros_like(weight)
 
     def forward(self, bias: Tensor) -> Tensor:
-        """The weight. A product and a sum over 8 numbers take less time than as many small matrix products."""
+        """The weight; to multiply and add up 8 numbers takes less time than many small matrix products."""
         latents = self._latents[0].of
         source = self.own if self._source is None else latents[self._source].repeat_interleave(self._span)
         pairs = torch.outer(latents[self._target], source) + self.bias0
@@ -125,7 +125,9 @@ class DHP(FixedWidths):
     stop_limit: float = setting(0.02, "cost above the target at which the search ends", Bounds(0, 1))
     threshold: float = setting(5e-3, "magnitude of a latent below which its channel goes", Bounds(0, 1))
     least_channels: int = setting(1, "channels of a group that stay", Bounds(1))
-    prune_classifier: bool = setting(True, "whether channels that the classifier reads may go")
+    classifier_inputs: str = setting(
+        "pruned", "whether channels that the classifier reads may go", Bounds(choices=("pruned", "kept"))
+    )
 
     def attach(self, model: nn.Module, blueprint: Blueprint) -> None:
         """Latents for the model, and a hypernetwork for each layer that leads to channels."""
@@ -138,7 +140,7 @@ class DHP(FixedWidths):
         made = {name: one for name, one in between.items() if one.target or one.filtered}
         widths = {one.target: len(layers[name].weight) for name, one in made.items() if one.target}
         read = {one.source for name, one in between.items() if name not in made}
-        latents = Latents(widths, () if self.prune_classifier else read)
+        latents = Latents(widths, () if self.classifier_inputs == "pruned" else read)
         for name, one in made.items():
             network = HyperNetwork(layers[name].weight, latents, one)
             parametrize.register_parametrization(layers[name], "weight", network, unsafe=True)
@@ -180,7 +182,7 @@ class DHP(FixedWidths):
         if not (latents.last_epoch or affordable(self.threshold)):
             return []
         thresholds = [0.0, *sorted({value for one in magnitudes.values() for value in one.tolist()})]
-        place = bisect.bisect_left(thresholds, True, key=affordable)
+        place = bisect.bisect_left(thresholds, 1, key=affordable)
         kept = self._kept(magnitudes, [*thresholds, math.inf][place])
         return [Settle(), *(Cut(group, keep) for group, keep in kept.items() if len(keep) < widths[group])]
 

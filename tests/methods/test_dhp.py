@@ -130,16 +130,18 @@ def test_a_step_shrinks_latents_softly_but_not_one_that_has_few_entries_left() -
 
 
 def test_the_channels_that_the_classifier_reads_may_be_left_alone() -> None:
-    for prune_classifier in (True, False):
-        _, latents = attached(DHP(prune_classifier=prune_classifier), RESIDUAL, seed(RESIDUAL))
-        assert ("stage3" in latents.prunable) == prune_classifier
+    for choice in ("pruned", "kept"):
+        _, latents = attached(DHP(classifier_inputs=choice), RESIDUAL, seed(RESIDUAL))
+        assert ("stage3" in latents.prunable) == (choice == "pruned")
         assert set(latents.prunable) | {"stage3"} == set(RESIDUAL.groups)
 
 
 def test_a_depthwise_filter_has_the_latent_of_its_group() -> None:
     blueprint = Blueprint("mobilenet", SHAPE, 10)
     model, latents = attached(DHP(), blueprint, seed(blueprint))
-    filters = next(path for path, one in ends(blueprint, blueprint.groups).items() if one.filtered == "inner1_1")
+    filters = next(
+        path for path, one in ends(blueprint, blueprint.groups).items() if one.filtered == "inner1_1"
+    )
     before = effective(model, filters)
     latents.of["inner1_1"].data[0] *= 2
     torch.testing.assert_close(effective(model, filters)[0], 2 * before[0])
