@@ -44,6 +44,7 @@ from gnap_search.results import Point
 from gnap_search.settings import Bounds, setting
 from gnap_search.structure import cost
 from gnap_search.structure.edits import Cut, Edit, Settle
+from gnap_search.structure.layers import Norm
 from gnap_search.structure.model import Blueprint
 from gnap_search.structure.slots import Ends, ends
 
@@ -86,8 +87,8 @@ class HyperNetwork(nn.Module):
         outputs, inputs = weight.shape[:2]
         taps = weight[0, 0].numel()
         self._latents = [latents]  # in a list, where torch does not see it: the model itself keeps them
-        self._source, self._span = between.source, between.span
-        self._target = between.filtered if between.target is None else between.target
+        self._from, self._span = between.source, between.span
+        self._to = between.target or between.filtered or ""
         self.own = nn.Parameter(torch.randn(inputs)) if between.source is None else None
         self.bias0 = nn.Parameter(torch.zeros(outputs, inputs))
         self.weight1 = _uniform(1.0, outputs, inputs, EMBEDDING)
@@ -100,12 +101,18 @@ class HyperNetwork(nn.Module):
 
     def forward(self, bias: Tensor) -> Tensor:
         """The weight; to multiply and add up 8 numbers takes less time than many small matrix products."""
-        latents = self._latents[0].of
-        source = self.own if self._source is None else latents[self._source].repeat_interleave(self._span)
-        pairs = torch.outer(latents[self._target], source) + self.bias0
+        pairs = torch.outer(self._latents[0].of[self._to], self._source()) + self.bias0
         embedded = pairs.unsqueeze(2) * self.weight1 + self.bias1
         taps = self.weight2.view(*pairs.shape, -1, EMBEDDING)
         return (taps * embedded.unsqueeze(2)).sum(3).view_as(bias) + bias
+
+    def _source(self) -> Tensor:
+        """A latent for each input: its channel's, or the layer's own for images and depth-wise filters."""
+        if self._from is None:
+            assert self.own is not None
+            return self.own
+        latent: Tensor = self._latents[0].of[self._from]
+        return latent.repeat_interleave(self._span)
 
 
 def _uniform(variance: float, *shape: int) -> nn.Parameter:
@@ -139,7 +146,7 @@ class DHP(FixedWidths):
         }
         made = {name: one for name, one in between.items() if one.target or one.filtered}
         widths = {one.target: len(layers[name].weight) for name, one in made.items() if one.target}
-        read = {one.source for name, one in between.items() if name not in made}
+        read = {one.source for one in between.values() if one.source and not one.target}
         latents = Latents(widths, () if self.classifier_inputs == "pruned" else read)
         for name, one in made.items():
             network = HyperNetwork(layers[name].weight, latents, one)
@@ -220,6 +227,8 @@ def price(resource: str, blueprint: Blueprint, widths: tuple[tuple[str, int], ..
     operations = 0
     for name, times in cost.positions(network, blueprint.shape).items():
         layer = network.get_submodule(name)
-        values = layer.weight.numel() if isinstance(layer, cost.LINEAR) else 2 * len(layer.bias)
-        operations += values * times
+        if isinstance(layer, Norm):
+            operations += 2 * len(layer.bias) * times
+        elif isinstance(layer, cost.LINEAR):
+            operations += layer.weight.numel() * times
     return operations
