@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import json
 import os
 from collections.abc import Mapping
@@ -37,6 +38,11 @@ class Blueprint:
             widths, self.shape, self.classes
         )
         return module
+
+    @functools.cached_property
+    def groups(self) -> tuple[str, ...]:
+        """The names of its groups of channels."""
+        return tuple(catalog.implementation("networks", self.network).seed_widths(self.shape, 1.0))
 
 
 class Classifier(nn.Module):
