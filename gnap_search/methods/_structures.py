@@ -193,7 +193,9 @@ def cost(blueprint: Blueprint, resource: str, widths: tuple[tuple[str, int], ...
         network = blueprint.build(dict(widths))
     if resource == "parameters":
         return sum(parameter.numel() for parameter in network.parameters())
-    return Meter(network, _positions(blueprint, tuple((group, min(1, width)) for group, width in widths))).macs
+    return Meter(
+        network, _positions(blueprint, tuple((group, min(1, width)) for group, width in widths))
+    ).macs
 
 
 @functools.lru_cache(maxsize=64)

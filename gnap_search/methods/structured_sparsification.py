@@ -39,7 +39,9 @@ class StructuredSparsification:
     birth_scale: float = setting(0.3, "scale of the weights out of what is born", Bounds(0, 1))
     score_learning_rate: float = setting(3e-3, "learning rate of the scores (Adam)", Bounds(0, 1))
     first_temperature: float = setting(4.0, "temperature of a new structure's mask", Bounds(0.01, 1000))
-    last_temperature: float = setting(100.0, "temperature after as many epochs as a trial has", Bounds(0.01, 1000))
+    last_temperature: float = setting(
+        100.0, "temperature after as many epochs as a trial has", Bounds(0.01, 1000)
+    )
     freeze_share: float = setting(0.5, "share of the finish after which masks are frozen", Bounds(0, 1))
 
     def attach(self, model: nn.Module, blueprint: Blueprint) -> None:
