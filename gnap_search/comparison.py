@@ -14,7 +14,7 @@ from typing import Any, Self
 from gnap_search.errors import UserError
 from gnap_search.front import Front
 from gnap_search.results import Point
-from gnap_search.runs import Run
+from gnap_search.runs import Run, sparsity
 
 SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)  # parameters
 
@@ -30,6 +30,7 @@ class Contender:
 
     name: str
     method: str
+    sparsity: str
     network: str
     front: Front
     tested: Mapping[str, float]
@@ -44,6 +45,7 @@ class Contender:
         return cls(
             name=run.name,
             method=run.study.method,
+            sparsity=" and ".join(sorted({sparsity(method) for method in run.study.methods})),
             network=run.study.network,
             front=Front(points, run.study.constraints.budget()),
             tested=run.test_accuracies,
@@ -127,6 +129,7 @@ class Comparison:
         return {
             "study": contender.name,
             "method": contender.method,
+            "sparsity": contender.sparsity,
             "network": contender.network,
             "hypervolume": contender.front.hypervolume(),
             "hypervolume_ratio": self.ratio(contender),

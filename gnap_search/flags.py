@@ -70,7 +70,8 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not (name and equals and value):
             raise UserError(f"--set {text!r} should be key=value, key=low..high or key=one,two.")
-        parameters[name.strip().replace("-", "_")] = _parameter(value.strip())
+        method, dot, setting = name.strip().rpartition(".")
+        parameters[method + dot + setting.replace("-", "_")] = _parameter(value.strip())
     return parameters
 
 
@@ -87,6 +88,9 @@ def _parameter(text: str) -> Any:
 
 DatasetFlag = Annotated[str, Flag("A data set's name, a folder of images, or package.module:function.")]
 MethodFlag = Annotated[str, Flag("How networks grow and prune themselves.")]
+MethodsFlag = Annotated[
+    str, Flag("How networks grow and prune themselves; a search chooses between several, as in gnap,rigl.")
+]
 NetworkFlag = Annotated[str, Flag("The architecture.")]
 ImageSizeFlag = Annotated[int, Flag("Height and width to which a folder's images are resized.")]
 TrainingImagesFlag = Annotated[
@@ -110,6 +114,7 @@ class Limited(TypedDict, total=False):
     max_params: Annotated[int, Flag("At most so many parameters.")]
     max_macs: Annotated[int, Flag("At most so many multiply-accumulates an image.")]
     min_accuracy: Annotated[float, Flag("At least this validation accuracy, from 0 to 1.")]
+    max_training_macs: Annotated[int, Flag("At most so many multiply-accumulates of training.")]
 
 
 class Asked(Limited, total=False):
@@ -120,14 +125,22 @@ class Asked(Limited, total=False):
         Flag("A study file to start from, by name or path; else the one named after the data set.", "--from"),
     ]
     dataset: DatasetFlag
-    method: MethodFlag
+    method: MethodsFlag
     network: NetworkFlag
+    objectives: Annotated[
+        Sequence[str],
+        Flag(
+            "What the front is of: accuracy and one or two of parameters, macs, training_macs, "
+            "separated by commas.",
+            read=_comma_list,
+        ),
+    ]
     search_space: Annotated[str, Flag("Which settings are searched: a search space's name or path.")]
     parameters: Annotated[
         Mapping[str, Any],
         Flag(
             "Fix a setting, key=value, or search it, key=low..high (logarithmically, where high is at least "
-            "ten times low) or key=one,two.",
+            "ten times low) or key=one,two; of one of several methods, method.key=value.",
             "--set",
             read=assignments,
             repeated=True,

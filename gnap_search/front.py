@@ -1,7 +1,7 @@
-"""Front: the points that no other point beats in both accuracy and size, and the picks among them.
+"""Front: the points that no other point beats in accuracy and every cost, and the picks among them.
 
-Everything here is a pure function of points. Parameters count downwards, validation accuracy upwards; of two
-equal points the earlier one stays.
+Everything here is a pure function of points. Costs count downwards, validation accuracy upwards; of two equal
+points the earlier one stays. The cost is the number of parameters, where no others are asked for.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from gnap_search.results import Point
 
 # The box in which hypervolume is measured: from 10 to 10 million parameters, from accuracy 0 to 1.
 SMALLEST, LARGEST = 1.0, 7.0
+BOX = {"parameters": (SMALLEST, LARGEST), "macs": (3.0, 11.0), "training_macs": (8.0, 18.0)}  # of each cost
 LEAST_ERROR = 1e-3  # smaller ones count as this much where errors are compared as logarithms
 
 
@@ -26,6 +27,7 @@ class Budget:
     max_parameters: int | None = None
     max_macs: int | None = None
     min_accuracy: float | None = None
+    max_training_macs: int | None = None
 
     def violations(self, point: Point) -> tuple[float, ...]:
         """How far the point is past each limit that is set; a value above 0 means that it is not met."""
@@ -36,6 +38,8 @@ class Budget:
             gaps.append(math.log10(max(point.macs, 1) / self.max_macs))
         if self.min_accuracy is not None:
             gaps.append(self.min_accuracy - point.validation_accuracy)
+        if self.max_training_macs is not None:
+            gaps.append(math.log10(max(point.training_macs, 1) / self.max_training_macs))
         return tuple(gaps)
 
     def admits(self, point: Point) -> bool:
@@ -43,19 +47,29 @@ class Budget:
         return all(gap <= 0 for gap in self.violations(point))
 
     def __str__(self) -> str:
-        named = [("at most {:,} parameters", self.max_parameters), ("at most {:,} MACs", self.max_macs)]
+        named = [
+            ("at most {:,} parameters", self.max_parameters),
+            ("at most {:,} MACs", self.max_macs),
+            ("at most {:,} MACs of training", self.max_training_macs),
+        ]
         words = [form.format(limit) for form, limit in named if limit is not None]
         if self.min_accuracy is not None:
             words.append(f"at least {100 * self.min_accuracy:g} % accuracy")
         return " and ".join(words) or "no limits"
 
 
-def dominates(one: Point, other: Point) -> bool:
-    """Whether `one` is no worse in both objectives and better in at least one."""
-    no_worse = one.parameters <= other.parameters and one.validation_accuracy >= other.validation_accuracy
-    return no_worse and (
-        one.parameters < other.parameters or one.validation_accuracy > other.validation_accuracy
-    )
+Costs = Sequence[str]  # fields of a point
+
+
+def dominates(one: Point, other: Point, costs: Costs = ("parameters",)) -> bool:
+    """Whether `one` is no worse in accuracy and every cost, and better in at least one."""
+    mine, theirs = _losses(one, costs), _losses(other, costs)
+    return mine != theirs and all(my <= their for my, their in zip(mine, theirs, strict=True))
+
+
+def _losses(point: Point, costs: Costs) -> tuple[float, ...]:
+    """What should be small."""
+    return (-point.validation_accuracy, *(getattr(point, cost) for cost in costs))
 
 
 def _gives_way(standing: Point, newcomer: Point) -> bool:
@@ -69,21 +83,43 @@ def _gives_way(standing: Point, newcomer: Point) -> bool:
 class Front:
     """The non-dominated points that meet a budget, from the smallest to the largest."""
 
-    def __init__(self, points: Iterable[Point] = (), budget: Budget = Budget()) -> None:
-        self.budget = budget
+    def __init__(
+        self, points: Iterable[Point] = (), budget: Budget = Budget(), costs: Costs = ("parameters",)
+    ) -> None:
+        self.budget, self.costs = budget, tuple(costs)
         self._points: list[Point] = []
         for point in points:
             self.add(point)
 
     @property
     def points(self) -> Sequence[Point]:
-        """Sorted by parameters, and so by accuracy as well."""
+        """Sorted by parameters, and so by accuracy as well where these are the only cost."""
         return tuple(self._points)
+
+    @property
+    def best(self) -> Point:
+        """The most accurate point; the smallest of several.
+
+        Raises:
+            UserError: the front is empty.
+        """
+        self._refuse_empty()
+        return max(self._points, key=lambda point: point.validation_accuracy)
+
+    def of(self, points: Iterable[Point]) -> Front:
+        """The front of other points under the same budget and costs."""
+        return Front(points, self.budget, self.costs)
+
+    def in_parameters(self) -> Front:
+        """Those of its points that no other beats in accuracy and parameters alone: what a plane can show."""
+        return Front(self._points)
 
     def add(self, point: Point) -> tuple[bool, list[Point]]:
         """Whether the point entered the front, and the points that it pushed out."""
         if not self.budget.admits(point):
             return False, []
+        if self.costs != ("parameters",):
+            return self._add_among(point)
         place = bisect.bisect_right(self._points, point.parameters, key=lambda other: other.parameters)
         if place and not _gives_way(self._points[place - 1], point):
             return False, []
@@ -99,8 +135,22 @@ class Front:
         self._points[start:stop] = [point]
         return True, removed
 
+    def _add_among(self, point: Point) -> tuple[bool, list[Point]]:
+        """The same for any costs."""
+        mine = _losses(point, self.costs)
+        for other in self._points:
+            equal = _losses(other, self.costs) == mine
+            if dominates(other, point, self.costs) or (equal and _is_earlier(other, point)):
+                return False, []
+        kept = [other for other in self._points if not _covers(point, other, self.costs)]
+        removed = [other for other in self._points if _covers(point, other, self.costs)]
+        self._points = sorted([*kept, point], key=lambda one: (one.parameters, one.validation_accuracy))
+        return True, removed
+
     def hypervolume(self) -> float:
-        """The share of the box (log10 parameters x accuracy) that the front dominates, from 0 to 1."""
+        """The share of the box (log10 of each cost x accuracy) that the front dominates, from 0 to 1."""
+        if self.costs != ("parameters",):
+            return _volume([_corner(point, self.costs) for point in self._points])
         area, reached = 0.0, 0.0
         for point in self._points:
             width = LARGEST - math.log10(max(point.parameters, 10.0**SMALLEST))
@@ -119,11 +169,13 @@ class Front:
             UserError: the front is empty.
         """
         self._refuse_empty()
-        sizes = _scaled([math.log(max(point.parameters, 1)) for point in self._points])
-        errors = _scaled(
-            [math.log(max(1 - point.validation_accuracy, LEAST_ERROR)) for point in self._points]
+        away = [
+            _scaled([math.log(max(getattr(point, cost), 1)) for point in self._points]) for cost in self.costs
+        ]
+        away.append(
+            _scaled([math.log(max(1 - point.validation_accuracy, LEAST_ERROR)) for point in self._points])
         )
-        distances = [math.hypot(size, error) for size, error in zip(sizes, errors, strict=True)]
+        distances = [math.hypot(*place) for place in zip(*away, strict=True)]
         return self._points[distances.index(min(distances))]
 
     def within(self, budget: Budget) -> Point:
@@ -133,8 +185,9 @@ class Front:
             UserError: no point meets it; the nearest one is told.
         """
         fitting = self.all_within(budget)
-        sized = budget.max_parameters is not None or budget.max_macs is not None
-        return fitting[0] if budget.min_accuracy is not None and not sized else fitting[-1]
+        if budget.min_accuracy is not None and budget == Budget(min_accuracy=budget.min_accuracy):
+            return fitting[0]
+        return max(fitting, key=lambda point: point.validation_accuracy)
 
     def all_within(self, budget: Budget) -> list[Point]:
         """The points that meet the budget, from the smallest to the largest; at least one.
@@ -156,7 +209,7 @@ class Front:
     def within_one_standard_error(self, images: int) -> Point:
         """The smallest point whose accuracy is within one standard error of the best, on `images` images."""
         self._refuse_empty()
-        best = self._points[-1].validation_accuracy
+        best = self.best.validation_accuracy
         error = math.sqrt(best * (1 - best) / images)
         return next(point for point in self._points if point.validation_accuracy >= best - error)
 
@@ -180,6 +233,38 @@ class Front:
                 f"The front is empty: there is no finished epoch{limits} yet; "
                 "run the study further with `gnap-search resume`."
             )
+
+
+def _covers(one: Point, other: Point, costs: Costs) -> bool:
+    """Whether `one` takes the place of another: it dominates it, or equals it."""
+    return dominates(one, other, costs) or _losses(one, costs) == _losses(other, costs)
+
+
+def _is_earlier(one: Point, other: Point) -> bool:
+    return (one.trial, one.epoch) <= (other.trial, other.epoch)
+
+
+def _corner(point: Point, costs: Costs) -> tuple[float, ...]:
+    """How far a point reaches into the box along each cost and in accuracy, from 0 to 1."""
+    reach = [point.validation_accuracy]
+    for cost in costs:
+        low, high = BOX[cost]
+        reach.append(min(max((high - math.log10(max(getattr(point, cost), 1))) / (high - low), 0.0), 1.0))
+    return tuple(reach)
+
+
+def _volume(corners: Sequence[tuple[float, ...]]) -> float:
+    """The volume of the union of boxes from the origin to each corner, slice by slice."""
+    if not corners:
+        return 0.0
+    if len(corners[0]) == 1:
+        return max(corner[0] for corner in corners)
+    volume, deepest = 0.0, sorted(corners, key=lambda corner: -corner[-1])
+    for place, corner in enumerate(deepest):
+        below = deepest[place + 1][-1] if place + 1 < len(deepest) else 0.0
+        if corner[-1] > below:
+            volume += (corner[-1] - below) * _volume([one[:-1] for one in deepest[: place + 1]])
+    return volume
 
 
 def _scaled(values: Sequence[float]) -> list[float]:

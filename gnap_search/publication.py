@@ -98,6 +98,8 @@ def _write_texts(run: Run, points: Sequence[Mapping[str, Any]], draft: Path) -> 
 
 def _complete(study: spec.Study) -> spec.Study:
     """The study with what it left out at its default: a search that starts from it fills nothing in."""
+    if len(study.methods) > 1:
+        return study  # it has its methods' whole spaces
     filled_in = spec.load_space(study.method).parameters.keys() - study.parameters.keys()
     fields = declared(study.method)
     fixed = {name: Parameter(value=fields[name].default) for name in sorted(filled_in)}

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from gnap_search import catalog, settings, spec
+from gnap_search import catalog, qualified, settings, spec
 from gnap_search.errors import UserError, nearest
 from gnap_search.flags import Asked, Training
 from gnap_search.settings import Value
@@ -59,6 +59,8 @@ def plan(given: Mapping[str, Value], asked: Training) -> Plan:
     """
     shared = {key: value for key, value in asked.items() if key in spec.Study.model_fields}
     meant = study(cast(Asked, shared))
+    if len(meant.methods) > 1:
+        raise UserError(f"One training has one method, and {meant.method!r} names several; choose one.")
     fields = plans.declared(meant.method)
     fixed = {name: one.value for name, one in meant.parameters.items() if one.value is not None}
     return Plan(
@@ -137,7 +139,7 @@ def _laid_over(written: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
     merged = {"dataset": DEFAULT_DATASET, "method": DEFAULT_METHOD, **written}
     if flags.get("method", merged["method"]) != merged["method"]:
         merged.pop("search_space", None)
-        merged["parameters"] = _of_every_method(merged.get("parameters", {}))
+        merged["parameters"] = _kept(merged.get("parameters", {}), str(merged["method"]), flags["method"])
     if flags.get("dataset", merged["dataset"]) != merged["dataset"]:
         merged.pop("summary", None)
     parameters = {**merged.get("parameters", {}), **flags.pop("parameters", {})}
@@ -145,10 +147,17 @@ def _laid_over(written: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
     return {**merged, **flags, "parameters": parameters, "constraints": constraints}
 
 
-def _of_every_method(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What a study says of its data and not of its method, so that methods are compared on equal terms."""
+def _kept(parameters: Mapping[str, Any], before: str, methods: str) -> dict[str, Any]:
+    """What a study says of its data and not of its method, so that methods are compared on equal terms.
+
+    What it says of its method is for that one, where it is among the methods now.
+    """
     shared = settings.known(plans.TrainingSettings)
-    return {name: value for name, value in parameters.items() if name in shared}
+    kept = {name: value for name, value in parameters.items() if name in shared}
+    if before in qualified.methods(methods):
+        own = parameters.keys() - shared.keys()
+        kept |= {qualified.name(before, name): parameters[name] for name in parameters if name in own}
+    return kept
 
 
 def _from_anywhere(dataset: str) -> str:

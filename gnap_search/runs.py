@@ -31,11 +31,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gnap_search import spec
+from gnap_search import catalog, settings, spec
 from gnap_search.confirmation import Confirmed
 from gnap_search.errors import UserError, nearest
 from gnap_search.front import Front
 from gnap_search.results import History, Point
+
+
+def sparsity(method: str) -> str:
+    """What a method leaves of a network: see `gnap_search.contracts.Method.sparsity`."""
+    return settings.constant(catalog.source("methods", method), "sparsity")
 
 
 class Run:
@@ -67,6 +72,14 @@ class Run:
         plan: dict[str, Any] = json.loads((self.trial_folder(trial) / "plan.json").read_text())
         return plan
 
+    def method(self, trial: int) -> str:
+        """How the trial grew and pruned."""
+        return self.study.method if len(self.study.methods) == 1 else str(self.plan(trial)["method"])
+
+    def sparsity(self, trial: int) -> str:
+        """What the trial's method leaves: `structured`, or `unstructured` where single weights are zero."""
+        return sparsity(self.method(trial))
+
     def trials(self) -> list[int]:
         """The trials that have a folder, in order."""
         folders = (self.folder / "trials").glob("*/")
@@ -79,7 +92,7 @@ class Run:
 
     def front(self) -> Front:
         """The study's front, from the histories."""
-        return Front(self.points(), self.study.constraints.budget())
+        return Front(self.points(), self.study.constraints.budget(), self.study.costs)
 
     @property
     def test_accuracies(self) -> dict[str, float]:
@@ -177,11 +190,14 @@ class Run:
             "dataset": self.study.dataset,
             "training_images": self.study.training_images,
             "method": self.study.method,
+            "objectives": list(self.study.objectives),
             "hypervolume": front.hypervolume(),
             "points": [
                 {
                     **point.told(scored.get(point.id)),
                     "confirmed": confirmed[point.id].told() if point.id in confirmed else None,
+                    "method": self.method(point.trial),
+                    "sparsity": self.sparsity(point.trial),
                     "config": self.plan(point.trial)["settings"],
                 }
                 for point in front.points

@@ -54,6 +54,15 @@ def read(source: str) -> dict[str, dataclasses.Field[Any]]:
     return known(made)
 
 
+def constant(source: str, name: str) -> str:
+    """The literal that a module's text declares under a name, in a class or outside."""
+    for statement in ast.walk(ast.parse(source)):
+        match statement:
+            case ast.AnnAssign(target=ast.Name(found), value=ast.Constant(value)) if found == name:
+                return str(value)
+    raise KeyError(name)
+
+
 def check(name: str, value: Value, fields: Mapping[str, dataclasses.Field[Any]]) -> Value:
     """One value, converted to its setting's type.
 

@@ -11,12 +11,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
-from gnap_search import catalog
+from gnap_search import catalog, qualified
 from gnap_search.errors import UserError, nearest
 from gnap_search.flags import seconds
-from gnap_search.front import Budget
+from gnap_search.front import BOX, Budget
 from gnap_search.space import Parameter, Parameters
 
 M = TypeVar("M", bound=BaseModel)
@@ -35,19 +43,45 @@ class Constraints(_Frozen):
     max_params: int | None = Field(None, gt=0)
     max_macs: int | None = Field(None, gt=0)
     min_accuracy: float | None = Field(None, ge=0, le=1)
+    max_training_macs: int | None = Field(None, gt=0)
 
     def budget(self) -> Budget:
         """The same limits as the front knows them."""
-        return Budget(self.max_params, self.max_macs, self.min_accuracy)
+        return Budget(self.max_params, self.max_macs, self.min_accuracy, self.max_training_macs)
+
+
+def _joined(written: Any) -> Any:
+    """Several methods as one text, as the command line has them: a file may list them."""
+    if isinstance(written, list | tuple):
+        written = ",".join(map(str, written))
+    if not isinstance(written, str):
+        raise ValueError("should be a method's name, or a list of such names")
+    names = [name.strip() for name in written.split(",")]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"names {twice!r} twice")
+    return ",".join(names)
+
+
+def _accuracy_and_costs(objectives: tuple[str, ...]) -> tuple[str, ...]:
+    """Accuracy and one or two costs: what a front can be searched for in reasonable time."""
+    costs = objectives[1:]
+    if objectives[:1] != ("accuracy",) or not 1 <= len(costs) <= 2 or len({*costs}) < len(costs):
+        raise ValueError(f"should be accuracy and one or two of {', '.join(BOX)}")
+    unknown = next((cost for cost in costs if cost not in BOX), None)
+    if unknown is not None:
+        raise ValueError(f"names {unknown!r}; {nearest(unknown, BOX)}")
+    return objectives
 
 
 class Study(_Frozen):
-    """Everything that decides a study's results."""
+    """Everything that decides a study's results; `method` may name several, separated by commas."""
 
     summary: str = ""
     dataset: str
-    method: str = "gnap"
+    method: Annotated[str, BeforeValidator(_joined)] = "gnap"
     network: str = "plain-cnn"
+    objectives: Annotated[tuple[str, ...], AfterValidator(_accuracy_and_costs)] = ("accuracy", "parameters")
     task: str = "classification"
     trials: int = Field(20, gt=0)
     epochs: int = Field(30, gt=0)
@@ -66,6 +100,22 @@ class Study(_Frozen):
         # What was written before there was a scheduler had none.
         return _validated(cls, {"scheduler": "none", **catalog.read_toml(path)}, str(path))
 
+    @model_validator(mode="after")
+    def _has_a_sampler_for_its_objectives(self) -> Self:
+        if self.sampler == "forest" and self.costs != ("parameters",):
+            raise ValueError("the sampler forest knows the objectives accuracy,parameters alone; take tpe")
+        return self
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """The objectives that should be small, as fields of a point."""
+        return self.objectives[1:]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Between which methods the study chooses."""
+        return qualified.methods(self.method)
+
     @property
     def images(self) -> str:
         """What it is on, in words: the data set, and size and number of its images where they were chosen."""
@@ -74,7 +124,7 @@ class Study(_Frozen):
         return self.dataset + size + ("" if count is None else f" with {count:,} training images")
 
     def for_each_trial(self) -> dict[str, Any]:
-        """What the plan of every trial takes from the study as it stands."""
+        """What the plan of a trial takes from the study as it stands; of several methods it has but one."""
         return {
             "dataset": self.dataset,
             "method": self.method,
@@ -84,7 +134,13 @@ class Study(_Frozen):
             "augmentation": self.augmentation,
             "image_size": self.image_size,
             "training_images": self.training_images,
+            "costs": tuple(dict.fromkeys(["parameters", "macs", *self.costs, *self._limited])),
         }
+
+    @property
+    def _limited(self) -> list[str]:
+        """A cost of training that has a limit: what costs less may have to stand in for what is better."""
+        return [] if self.constraints.max_training_macs is None else ["training_macs"]
 
     def fitted(self, images: int) -> Study:
         """The study for a training set of that many images: no range is per image any more."""
@@ -165,27 +221,54 @@ def resolve(written: Mapping[str, Any], source: str = "") -> Study:
     """A study from what a file or flags say; `source` names the file in complaints.
 
     `search_space` names the space that is filled in below the study's own `parameters`; without it the space
-    that carries the method's name is taken.
+    that carries the method's name is taken. Of several methods each has the space of its name.
 
     Raises:
         UserError: a key or value is wrong; the file and the key are named.
     """
     values = dict(written)
-    method = str(values.get("method", Study.model_fields["method"].default))
-    _refuse_unknown("methods", method, source)
-    space_name = str(values.pop("search_space", method))
-    space = load_space(space_name)
-    if space.method != method:
-        raise UserError(
-            f"{_prefix(source)}search space {space_name!r} is for method {space.method!r}, not {method!r}."
-        )
+    names = _methods(values, source)
     own = values.get("parameters", {})
-    if isinstance(own, Mapping):  # otherwise the validation below says what is wrong with it
-        values["parameters"] = {**space.parameters, **own}
+    if not isinstance(own, Mapping):
+        pass  # the validation below says what is wrong with it
+    elif len(names) == 1:
+        space = _space(str(values.pop("search_space", names[0])), names[0], source)
+        values["parameters"] = {**space, **own}
+    else:
+        _refuse_search_space(values, source)
+        values["parameters"] = qualified.merged({name: _space(name, name, source) for name in names}, own)
     study = _validated(Study, values, source)
     _refuse_unknown("networks", study.network, source)
     _refuse_unknown("tasks", study.task, source)
     return study
+
+
+def _methods(values: Mapping[str, Any], source: str) -> tuple[str, ...]:
+    try:
+        names = qualified.methods(_joined(values.get("method", Study.model_fields["method"].default)))
+    except ValueError as problem:
+        raise UserError(f"{_prefix(source)}method {problem}.") from None
+    for name in names:
+        _refuse_unknown("methods", name, source)
+    return names
+
+
+def _space(name: str, method: str, source: str) -> Parameters:
+    """What a search space of a method searches."""
+    space = load_space(name)
+    if space.method != method:
+        raise UserError(
+            f"{_prefix(source)}search space {name!r} is for method {space.method!r}, not {method!r}."
+        )
+    return space.parameters
+
+
+def _refuse_search_space(values: Mapping[str, Any], source: str) -> None:
+    if "search_space" in values:
+        raise UserError(
+            f"{_prefix(source)}search_space = {values['search_space']!r} is for one method, and of "
+            "several each has the space of its own name; leave it out."
+        )
 
 
 def launch(values: Mapping[str, Any]) -> Launch:

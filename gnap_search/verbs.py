@@ -272,7 +272,7 @@ def pick(run: Run, wanted: Exporting) -> Point:
 
 def budget(limits: Limited) -> Budget:
     """Limits as the front knows them."""
-    return Budget(limits.get("max_params"), limits.get("max_macs"), limits.get("min_accuracy"))
+    return spec.Constraints(**{name: limits.get(name) for name in spec.Constraints.model_fields}).budget()
 
 
 def evaluate(model: Path, **on: Unpack[Evaluating]) -> Evaluation:

@@ -12,6 +12,35 @@ from gnap_search.contracts import Data, Split
 from gnap_search.results import Point
 
 MakePoint = Callable[..., Point]
+PROCESSES = 2
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """The whole suite takes two processes; whoever names tests, or says `-n`, decides alone."""
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if not (whole and config.pluginmanager.hasplugin("xdist")) or hasattr(config, "workerinput"):
+        return
+    if config.option.numprocesses is None and not config.option.usepdb:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads would wait for those of the other one
+        config.option.numprocesses, config.option.dist = PROCESSES, "loadgroup"
+        config.option.loadscopereorder = False  # the order below is better
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What the processes take in turn: slow tests first, one by one, then the others, file by file.
+
+    All that need Ray go to one process; so do the tests of a group that shares what is costly to make.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    for item in items:
+        if "ray_session" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("ray"))
+        elif not (item.get_closest_marker("slow") or item.get_closest_marker("xdist_group")):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def _point(trial: int, epoch: int, parameters: int, accuracy: float, phase: str = "growing") -> Point:

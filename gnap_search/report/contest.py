@@ -28,6 +28,7 @@ def _overview(comparison: Comparison) -> Table:
     """A line a study: its hypervolume, its share of the common front, its effort."""
     table = _table(f"{comparison.dataset}: {len(comparison.contenders)} studies")
     table.add_column("study", overflow="fold")
+    table.add_column("sparsity", no_wrap=True)
     for heading in ("hypervolume", "ratio", "holds", "trials", "epochs", "trained"):
         table.add_column(heading, justify="right", no_wrap=True)
     standing = comparison.common_front()
@@ -36,6 +37,7 @@ def _overview(comparison: Comparison) -> Table:
         ratio = comparison.ratio(contender)
         table.add_row(
             contender.name,
+            contender.sparsity,
             f"{contender.front.hypervolume():.4f}",
             "-" if ratio is None else f"{ratio:.3f}",
             f"{held} of {len(standing)}",

@@ -120,10 +120,10 @@ def _failure(trial: int, reason: str) -> RenderableType:
 
 
 def _front(front: Front, width: int, rows: int) -> list[RenderableType]:
-    best = front.points[-1]
+    best = front.best
     words = (
         f"front: {wording.plural(len(front.points), 'point')}, hypervolume {front.hypervolume():.4f}, "
         f"best {wording.accuracy(best.validation_accuracy)} with {wording.count(best.parameters)} parameters"
     )
-    drawing = canvas.draw(front.points, columns=width - 2, rows=rows)
+    drawing = canvas.draw(front.in_parameters().points, columns=width - 2, rows=rows)
     return [Text(words, style="bold"), Text(drawing, no_wrap=True)]

@@ -72,7 +72,7 @@ def studies(found: Sequence[Status], runs: Path) -> RenderableType:
             str(len(status.failures)),
             f"{front.hypervolume():.4f}",
             str(len(front.points)),
-            wording.accuracy(front.points[-1].validation_accuracy) if front.points else "-",
+            wording.accuracy(front.best.validation_accuracy) if front.points else "-",
         )
     return table
 
@@ -98,7 +98,7 @@ def status(found: Status) -> RenderableType:
         table.add_row("", Text(f"trial {trial}: {reason}", style="red"))
     table.add_row("hypervolume", f"{front.hypervolume():.4f}")
     if front.points:
-        table.add_row("best", _in_short(front.points[-1]))
+        table.add_row("best", _in_short(front.best))
         table.add_row("knee", _in_short(front.knee()))
         count = len(confirmed.points(found.run))
         table.add_row("confirmed", f"{count} of {wording.plural(len(front.points), 'front point')}")
@@ -108,7 +108,7 @@ def status(found: Status) -> RenderableType:
         patiently = NO_PATIENCE if found.state == "ended" else ""
         place = f"{found.run.name} --runs {found.run.folder.parent}"
         table.add_row("go on with", f"gnap-search resume {place}{patiently}")
-    return Group(table, Text(), Text(canvas.draw(front.points), no_wrap=True))
+    return Group(table, Text(), Text(canvas.draw(front.in_parameters().points), no_wrap=True))
 
 
 def _trials(found: Status) -> str:

@@ -51,10 +51,11 @@ def save(run: Run, path: Path) -> None:
     """
     refuse_other_endings(path)
     points = list(run.points())
-    front = run.front()
+    front = run.front().in_parameters()
     knee = front.knee()  # refuses an empty front before matplotlib is imported
     with sheet(path, COLUMN) as figure:
-        draw(figure, points, front.points, knee, run.test_accuracies)
+        structured = [point for point in front.points if run.sparsity(point.trial) == "structured"]
+        draw(figure, points, front.points, knee, run.test_accuracies, structured)
 
 
 def refuse_other_endings(path: Path) -> None:
@@ -87,15 +88,26 @@ def sheet(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
 
 
 def draw(
-    figure: Figure, points: Sequence[Point], front: Sequence[Point], knee: Point, tested: Mapping[str, float]
+    figure: Figure,
+    points: Sequence[Point],
+    front: Sequence[Point],
+    knee: Point,
+    tested: Mapping[str, float],
+    structured: Sequence[Point] = (),
 ) -> None:
-    """Every point faintly, the front as steps with its markers, test accuracies where they are known."""
+    """Every point faintly, the front as steps with its markers, test accuracies where they are known.
+
+    Points of the front that are structured are squares.
+    """
     limits = with_room_for_tests(axis.around(front), front, tested)
     plane = figure.subplots()
     frame(plane, limits)
     every = plane.scatter(*places(points), s=3, color=GREY, alpha=0.35, linewidths=0)
     steps = front_steps(plane, front, limits, color=BLUE, linewidth=1.1, marker="o", markersize=2.8)
     named: dict[str, Artist] = {"every epoch": every, "front, validation": steps}
+    if structured:
+        squares = plane.scatter(*places(structured), s=16, marker="s", color=BLUE, linewidths=0)
+        named["structured"] = squares
     if tested:
         named["front, test"] = _test_scores(plane, front, tested)
     _mark_knee(plane, knee)

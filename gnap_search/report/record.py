@@ -16,6 +16,7 @@ from gnap_search.errors import UserError
 from gnap_search.runs import Run
 
 STANDARD_OUTPUT = Path("-")
+HOW = ("method", "sparsity")  # columns of those records that have them
 COLUMNS = (
     "id",
     "trial",
@@ -47,10 +48,11 @@ def points_as_csv(points: Sequence[Mapping[str, Any]]) -> str:
     confirmed = list(dict.fromkeys(name for point in points for name in _confirmed(point)))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*COLUMNS, *confirmed, *settings])
+    columns = [*COLUMNS, *(column for column in HOW if all(column in point for point in points))]
+    writer.writerow([*columns, *confirmed, *settings])
     for point in points:
         told = _confirmed(point)
-        values = [*(point[column] for column in COLUMNS), *(told.get(name, "") for name in confirmed)]
+        values = [*(point[column] for column in columns), *(told.get(name, "") for name in confirmed)]
         writer.writerow([*values, *(point["config"].get(name, "") for name in settings)])
     return text.getvalue()
 

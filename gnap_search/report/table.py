@@ -27,9 +27,13 @@ def picks(front: Front, budget: Budget = Budget()) -> dict[str, list[str]]:
     for size in BUDGETS:
         fitting = [point for point in front.points if point.parameters <= size]
         if fitting and largest > size:
-            marks.setdefault(fitting[-1].id, []).append(f"best to {axes.tick_label(size)}")
-    marks.setdefault(front.points[-1].id, []).append("best")
+            marks.setdefault(_most_accurate(fitting).id, []).append(f"best to {axes.tick_label(size)}")
+    marks.setdefault(front.best.id, []).append("best")
     return marks
+
+
+def _most_accurate(points: Sequence[Point]) -> Point:
+    return max(points, key=lambda point: point.validation_accuracy)
 
 
 def front_table(run: Run, budget: Budget = Budget()) -> Table:
@@ -42,13 +46,30 @@ def front_table(run: Run, budget: Budget = Budget()) -> Table:
     if not front.points:
         raise UserError(f"The front of {run.name} is empty: no epoch is finished that meets its limits.")
     marks, tested = picks(front, budget), run.test_accuracies
-    table = Table(title=f"{run.name}: hypervolume {front.hypervolume():.4f}", title_justify="left", box=None)
+    title = f"{run.name}: hypervolume {front.hypervolume():.4f}"
+    kinds = _kinds(run, front)
+    several = len(run.study.methods) > 1
+    table = Table(
+        title=title if several else f"{title}, {kinds.partition(':')[0]}", title_justify="left", box=None
+    )
     for heading in ("id", "test", "validation", "parameters", "weights", "MACs", "bytes"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("pick")
+    if several:
+        table.add_column("method", no_wrap=True)
+        table.caption, table.caption_justify = kinds, "left"
     for point in front.points:
-        table.add_row(*_row(point, tested, run), ", ".join(marks.get(point.id, ())))
+        how = [run.method(point.trial)] if several else []
+        table.add_row(*_row(point, tested, run), ", ".join(marks.get(point.id, ())), *how)
     return table
+
+
+def _kinds(run: Run, front: Front) -> str:
+    """Which methods of a front leave which kind of sparsity."""
+    kinds: dict[str, set[str]] = {}
+    for point in front.points:
+        kinds.setdefault(run.sparsity(point.trial), set()).add(run.method(point.trial))
+    return "; ".join(f"{kind}: {', '.join(sorted(methods))}" for kind, methods in sorted(kinds.items()))
 
 
 def _row(point: Point, tested: Mapping[str, float], run: Run) -> Sequence[str]:

@@ -34,7 +34,8 @@ def full_status(run: Run) -> Status:
     """
     present = _trials(run)
     with cluster.silence(verbose=False):
-        return dataclasses.replace(_status(run, present), importances=importance.measured(present))
+        importances = importance.measured(present, run.study.objectives)
+        return dataclasses.replace(_status(run, present), importances=importances)
 
 
 def _status(run: Run, present: list[FrozenTrial]) -> Status:
@@ -85,6 +86,6 @@ def _unfinished(run: Run, trials: list[FrozenTrial]) -> State:
     except UserError:
         return "running"
     half_trained = any(trial.state == TrialState.RUNNING for trial in trials)
-    budget = run.study.constraints.budget()
-    over = patience.stalled(trials, list(run.points()), budget, run.launch.patience_trials)
+    empty = run.front().of(())
+    over = patience.stalled(trials, list(run.points()), empty, run.launch.patience_trials)
     return "ended" if over and not half_trained else "stopped"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gnap_search import spec
+from gnap_search import qualified, spec
 from gnap_search.contracts import Data, Listener
 from gnap_search.runs import Run
 from gnap_search.search import cluster, nodes, resources
@@ -104,9 +104,10 @@ class Drive:
 
 def plan(study: spec.Study, ask: Ask) -> Plan:
     """What a trial is asked to do; its seed follows from the study's and from its number."""
+    method, settings = qualified.configured(study.method, ask.settings)
     return Plan(
         trial=ask.number,
         seed=int(np.random.SeedSequence([study.seed, ask.number]).generate_state(1)[0]),
-        settings=ask.settings,
-        **study.for_each_trial(),
+        settings=settings,
+        **{**study.for_each_trial(), "method": method},
     )

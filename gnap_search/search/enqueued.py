@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from gnap_search import spec
+from gnap_search import qualified, spec
 from gnap_search.errors import UserError
 from gnap_search.settings import Value
 from gnap_search.training import configurations
@@ -23,7 +23,8 @@ def read(path: Path, study: spec.Study) -> list[dict[str, Value]]:
     """
     unsaid = defaults(study.method)
     asked: list[dict[str, Value]] = []
-    for number, chosen in enumerate(configurations.chosen(path, study.method), start=1):
+    for number, (method, settings) in enumerate(configurations.chosen(path, study.methods), start=1):
+        chosen = _named(study, method, settings)
         for name, value in chosen.items():
             problem = _problem(study, name, value, unsaid) or _idle(study, name, chosen)
             if problem:
@@ -32,6 +33,15 @@ def read(path: Path, study: spec.Study) -> list[dict[str, Value]]:
         if fixed not in asked:
             asked.append(fixed)
     return asked
+
+
+def _named(study: spec.Study, method: str, settings: Mapping[str, Value]) -> dict[str, Value]:
+    """A configuration by the names that the study has for its settings."""
+    if len(study.methods) == 1:
+        return dict(settings)
+    plain = {name for name in settings if name in study.parameters}
+    names = {name: name if name in plain else qualified.name(method, name) for name in settings}
+    return {qualified.CHOICE: method, **{names[name]: value for name, value in settings.items()}}
 
 
 def _is_searched(study: spec.Study, name: str) -> bool:

@@ -29,6 +29,9 @@ SETTLING = 1  # epochs after a growth
 BAND = 0.1  # decades of parameters around a trial's own in which a front point of its protects it
 
 
+Place = tuple[float, ...]  # the logarithm of each cost, and the error
+
+
 @dataclasses.dataclass
 class _Career:
     """How far a trial has come: its cost, and the rung that it was judged at last."""
@@ -41,11 +44,11 @@ class _Career:
 class ParetoHalving:
     """Judges the points of trials as they come, each trial's in the order of its epochs."""
 
-    def __init__(self, epochs: int) -> None:
-        """`epochs` is the length of every trial."""
-        self._epochs = epochs
+    def __init__(self, epochs: int, costs: Sequence[str] = ("parameters",)) -> None:
+        """`epochs` is the length of every trial, `costs` are what the front wants small."""
+        self._epochs, self._costs = epochs, costs
         self._careers: defaultdict[int, _Career] = defaultdict(_Career)
-        self._rungs: defaultdict[int, dict[int, tuple[float, float]]] = defaultdict(dict)
+        self._rungs: defaultdict[int, dict[int, Place]] = defaultdict(dict)
 
     def goes_on(self, point: Point, front: Front) -> bool:
         """Take in a trial's newest point, and say whether the trial is worth its next epochs.
@@ -61,7 +64,8 @@ class ParetoHalving:
             return True
         career.rung = rung
         others = self._rungs[rung]
-        place = math.log10(max(point.parameters, 1)), 1 - point.validation_accuracy
+        sizes = [math.log10(max(getattr(point, cost), 1)) for cost in self._costs]
+        place = (*sizes, 1 - point.validation_accuracy)
         others.pop(point.trial, None)  # the newcomer comes last
         others[point.trial] = place
         if len(others) < FEW or _holds(point, front):
@@ -89,8 +93,8 @@ def _holds(point: Point, front: Front) -> bool:
     )
 
 
-def rank(places: Sequence[tuple[float, float]]) -> int:
-    """How many of the places come before the last one; both coordinates count downwards.
+def rank(places: Sequence[Place]) -> int:
+    """How many of the places come before the last one; all coordinates count downwards.
 
     A place comes before another if it lies in an earlier non-dominated layer, or in the same one and earlier
     in an order in which each next place is the farthest from those before. So one that dominates all others
@@ -102,8 +106,23 @@ def rank(places: Sequence[tuple[float, float]]) -> int:
     return sum(layer < mine for layer in layers) + _spread([places[index] for index in level])[-1]
 
 
-def _layers(places: Sequence[tuple[float, float]]) -> list[int]:
+def _layers(places: Sequence[Place]) -> list[int]:
     """The non-dominated layer of each place, from 0: the length of the longest chain that dominates it."""
+    return _layers_in_a_plane(places) if len(places[0]) == 2 else _layers_in_space(places)
+
+
+def _layers_in_space(places: Sequence[Place]) -> list[int]:
+    layers, every = np.zeros(len(places), int), np.array(places)
+    before: list[int] = []
+    for index in sorted(range(len(places)), key=places.__getitem__):  # whoever dominates comes earlier
+        others = every[before]
+        better = (others <= every[index]).all(1) & (others < every[index]).any(1)
+        layers[index] = 1 + max(layers[before][better], default=-1)
+        before.append(index)
+    return [int(layer) for layer in layers]
+
+
+def _layers_in_a_plane(places: Sequence[Place]) -> list[int]:
     layers = [0] * len(places)
     least: list[float] = []  # of each layer so far, the least second coordinate
     for index in sorted(range(len(places)), key=places.__getitem__):
@@ -117,7 +136,7 @@ def _layers(places: Sequence[tuple[float, float]]) -> list[int]:
     return layers
 
 
-def _spread(places: Sequence[tuple[float, float]]) -> list[int]:
+def _spread(places: Sequence[Place]) -> list[int]:
     """The turn of each place when the farthest from all before is always next; the first is the best sum."""
     scaled = np.array(places)
     extent = np.ptp(scaled, axis=0)

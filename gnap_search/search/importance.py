@@ -7,34 +7,31 @@ and it knows conditional settings; functional ANOVA takes seconds for 200 trials
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import optuna
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState
 
+from gnap_search.search import storage
 from gnap_search.search.marks import counted
-from gnap_search.search.storage import DIRECTIONS
 
 LEAST_TRIALS = 10  # Optuna advises five among the better ones
 BETTER = 0.5  # the share of the trials that are the better ones
 
 
-def _error(trial: FrozenTrial) -> float:
-    return -float(trial.values[0])
+def _loss(place: int, trial: FrozenTrial) -> float:
+    """The value of an objective as something that should be small; the first one is the accuracy."""
+    return float(trial.values[place]) if place else -float(trial.values[0])
 
 
-def _size(trial: FrozenTrial) -> float:
-    return float(trial.values[1])
-
-
-OBJECTIVES: Mapping[str, Callable[[FrozenTrial], float]] = {"accuracy": _error, "parameters": _size}
-
-
-def measured(trials: Iterable[FrozenTrial]) -> dict[str, dict[str, float]]:
+def measured(
+    trials: Iterable[FrozenTrial], objectives: Sequence[str] = ("accuracy", "parameters")
+) -> dict[str, dict[str, float]]:
     """Objective -> setting -> its share in what decides, from the largest; an objective's shares add up to 1.
 
     Only trials of the study that were trained to their end tell anything. An objective is left out where
@@ -44,11 +41,12 @@ def measured(trials: Iterable[FrozenTrial]) -> dict[str, dict[str, float]]:
     settings = _varied(complete)
     if len(complete) < LEAST_TRIALS or not settings:
         return {}
-    study = optuna.create_study(directions=DIRECTIONS)
+    study = optuna.create_study(directions=storage.directed(objectives[1:]))
     study.add_trials(complete)
+    targets = {objective: functools.partial(_loss, place) for place, objective in enumerate(objectives)}
     return {
         objective: _shares(study, settings, target)
-        for objective, target in OBJECTIVES.items()
+        for objective, target in targets.items()
         if _has_halves([target(trial) for trial in complete])
     }
 

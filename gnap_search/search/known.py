@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from gnap_search import spec
+from gnap_search import qualified, spec
 from gnap_search.errors import UserError
 from gnap_search.results import History, Point
 from gnap_search.runs import Run
@@ -16,7 +16,7 @@ from gnap_search.settings import Value
 from gnap_search.space import draw
 from gnap_search.training.plan import defaults
 
-SAME = ("method", "network", "task", "epochs", "image_size", "training_images", "augmentation")
+SAME = ("network", "task", "epochs", "image_size", "training_images", "augmentation")
 LEARNING = ("forest", "tpe", "nsgaii", "gp")  # the samplers that look at earlier trials
 
 
@@ -40,7 +40,7 @@ def fitting(study: spec.Study, digest: str, other: Run) -> tuple[list[Known], Co
     for trial in other.trials():
         try:
             point = _last_point(other, trial, study.epochs)
-            settings = _searched(study, {**unsaid, **other.plan(trial)["settings"]}, unsaid)
+            settings = _searched(study, _named(study, other, trial, unsaid), unsaid)
             known.append(Known(other.name, settings, point))
         except Misfit as problem:
             misfits[str(problem)] += 1
@@ -50,6 +50,14 @@ def fitting(study: spec.Study, digest: str, other: Run) -> tuple[list[Known], Co
             f"No trial of {other.name} can be told to this study ({why}); leave --from-study out."
         )
     return known, misfits
+
+
+def _named(study: spec.Study, other: Run, trial: int, unsaid: Mapping[str, Value]) -> dict[str, Value]:
+    """All settings of another study's trial, by the names that this study has for them."""
+    method = other.method(trial)
+    if method not in study.methods:
+        raise Misfit(f"of the method {method}")
+    return {**unsaid, **qualified.known(study.method, method, other.plan(trial)["settings"])}
 
 
 def told(misfits: Mapping[str, int]) -> str:
@@ -62,6 +70,11 @@ def _refuse_other_work(study: spec.Study, digest: str, other: Run) -> None:
         raise UserError(
             f"The sampler {study.sampler} learns from no trials; leave --from-study out, or take --sampler "
             f"{', '.join(LEARNING[:-1])} or {LEARNING[-1]}."
+        )
+    if not {*study.methods} & {*other.study.methods}:
+        raise UserError(
+            f"--from-study {other.name} has method {other.study.method}, and this study {study.method}; "
+            "only trials of equal work can be told."
         )
     for key in SAME:
         mine, theirs = getattr(study, key), getattr(other.study, key)

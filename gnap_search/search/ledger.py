@@ -20,6 +20,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from gnap_search import spec
+from gnap_search.front import Front
 from gnap_search.results import Point
 from gnap_search.search import coverage, forest, marks, patience, samplers, telling
 from gnap_search.search.expense import Expense
@@ -113,7 +114,7 @@ class Ledger:
             self._twin.mark(number, STOPPED, point.epoch)
             self._twin.tell(number, state=TrialState.PRUNED)
             return None
-        values = telling.values(point)
+        values = telling.values(point, self._study.costs)
         if not all(map(math.isfinite, values)):
             reason = f"its last accuracy is {point.validation_accuracy}"
             self.fail(number, reason)
@@ -174,8 +175,8 @@ class Ledger:
         """Whether the study's patience is over, as of the last trial that was answered."""
         if self._stalled is None:
             points = self.standing.points if self.standing else []
-            budget = self._study.constraints.budget()
-            self._stalled = patience.stalled(self._counted(), points, budget, self.patience)
+            empty = Front((), self._study.constraints.budget(), self._study.costs)
+            self._stalled = patience.stalled(self._counted(), points, empty, self.patience)
         return self._stalled
 
     def settled(self) -> set[int]:

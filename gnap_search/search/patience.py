@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
-from gnap_search.front import Budget, Front
+from gnap_search.front import Front
 from gnap_search.results import Point
 
 # Of the box in which hypervolume is measured: 0.06 % more accuracy over one decade of sizes, which is three
@@ -14,12 +14,12 @@ from gnap_search.results import Point
 LEAST_PROGRESS = 1e-4
 
 
-def stalled(trials: Iterable[FrozenTrial], points: Sequence[Point], budget: Budget, patience: int) -> bool:
+def stalled(trials: Iterable[FrozenTrial], points: Sequence[Point], empty: Front, patience: int) -> bool:
     """Whether the front has not moved over the last `patience` trials of a study's whole life.
 
     Those count that were completed or stopped early. Failed trials have points too, and do not count. Nor do
     those that are still running, but what they have found already is progress. With a patience of 0 no front
-    has stalled.
+    has stalled. `empty` is the study's front without any points.
     """
     ended = sorted(
         (trial for trial in trials if trial.datetime_complete),
@@ -29,5 +29,5 @@ def stalled(trials: Iterable[FrozenTrial], points: Sequence[Point], budget: Budg
     if not 0 < patience < len(trained):
         return False
     early = {trial.number for trial in ended[: trained[-patience]]}
-    before = Front((point for point in points if point.trial in early), budget)
-    return Front(points, budget).hypervolume() - before.hypervolume() <= LEAST_PROGRESS
+    before = empty.of(point for point in points if point.trial in early)
+    return empty.of(points).hypervolume() - before.hypervolume() <= LEAST_PROGRESS

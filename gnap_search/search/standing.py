@@ -19,7 +19,10 @@ class Standing:
         self._run, self._listener, self._epochs = run, listener, run.study.epochs
         self._points = {trial: _history(run, trial) for trial in run.trials()}
         self.front = self._recount()
-        self._halving = ParetoHalving(self._epochs) if run.study.scheduler == "pareto-halving" else None
+        costs = run.study.costs
+        self._halving = (
+            ParetoHalving(self._epochs, costs) if run.study.scheduler == "pareto-halving" else None
+        )
         # An earlier driver went on beyond all points but the newest, whatever is thought of them now.
         judged = {trial: self._judged(points.values()) for trial, points in self._points.items()}
         self._verdicts = {trial: verdicts[-1] for trial, verdicts in judged.items() if verdicts}
@@ -97,7 +100,7 @@ class Standing:
             self._run.model(other).unlink(missing_ok=True)
 
     def _recount(self) -> Front:
-        return Front(self.points, self._run.study.constraints.budget())
+        return Front(self.points, self._run.study.constraints.budget(), self._run.study.costs)
 
 
 def _history(run: Run, trial: int) -> dict[int, Point]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import optuna
@@ -17,8 +17,7 @@ from gnap_search.errors import UserError
 
 PATIENCE = 60  # seconds that a writer waits for SQLite's lock
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR)
-METRICS = ["validation_accuracy", "log10_parameters"]
-DIRECTIONS = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
+DIRECTIONS = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]  # of accuracy and one cost
 
 
 def connect(folder: Path, url: str | None) -> RDBStorage:
@@ -47,20 +46,27 @@ def study_names(storage: RDBStorage) -> list[str]:
     return [summary.study_name for summary in found if summary.n_trials]
 
 
-def study(storage: RDBStorage, name: str) -> optuna.Study:
-    """The study of that name, created where there is none.
+def study(storage: RDBStorage, name: str, costs: Sequence[str] = ("parameters",)) -> optuna.Study:
+    """The study of that name, created where there is none; `costs` are what it wants small.
 
     Raises:
         UserError: there is one that pursues something else.
     """
-    trials = optuna.create_study(storage=storage, study_name=name, directions=DIRECTIONS, load_if_exists=True)
-    if trials.directions != DIRECTIONS:
+    directions = directed(costs)
+    metrics = ["validation_accuracy", *(f"log10_{cost}" for cost in costs)]
+    trials = optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
+    if trials.directions != directions:
         raise UserError(f"The storage holds a study {name!r} with other objectives; take another --study.")
-    if trials.metric_names != METRICS:
+    if trials.metric_names != metrics:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            trials.set_metric_names(METRICS)
+            trials.set_metric_names(metrics)
     return trials
+
+
+def directed(costs: Sequence[str]) -> list[StudyDirection]:
+    """Accuracy upwards, and each cost downwards."""
+    return [StudyDirection.MAXIMIZE, *(StudyDirection.MINIMIZE for _ in costs)]
 
 
 @contextlib.contextmanager

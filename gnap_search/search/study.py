@@ -71,7 +71,7 @@ def opened(
         _make(folder)
         with DriverLock(folder):
             held = storage.connect(folder, launch.storage)
-            trials = storage.study(held, folder.name)
+            trials = storage.study(held, folder.name, study.costs)
             given = Given.read(folder).and_more(given)
             if given != Given():
                 given.keep(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import optuna
 from optuna.trial import FixedTrial, FrozenTrial
@@ -15,9 +16,9 @@ from gnap_search.search.marks import FROM_STUDY, KNOWN
 from gnap_search.space import draw
 
 
-def values(point: Point) -> list[float]:
-    """Its accuracy, and the logarithm of its size."""
-    return [point.validation_accuracy, math.log10(max(point.parameters, 1))]
+def values(point: Point, costs: Sequence[str]) -> list[float]:
+    """Its accuracy, and the logarithm of each cost."""
+    return [point.validation_accuracy, *(math.log10(max(getattr(point, cost), 1)) for cost in costs)]
 
 
 def limits(constraints: spec.Constraints, point: Point) -> dict[str, float]:
@@ -33,7 +34,7 @@ def known_trial(study: spec.Study, known: Known, place: int) -> FrozenTrial:
     return optuna.create_trial(
         params=fixed.params,
         distributions=fixed.distributions,
-        values=values(known.point),
+        values=values(known.point, study.costs),
         constraints=limits(study.constraints, known.point),
         user_attrs={FROM_STUDY: known.study, KNOWN: place},
         system_attrs=samplers.own_marks(study),

@@ -95,9 +95,25 @@ class Unit(nn.Module):
         self.norm = None
 
 
+class Skipping(nn.Conv2d):
+    """A 1x1 convolution with a stride: in training the pixels that it skips are left out beforehand.
+
+    Values and gradients are the same. But the gradient of its weights that oneDNN computes on processors
+    without AVX-512 writes past its memory where fewer than eight channels, laid out channels last, come in
+    (https://github.com/uxlfoundation/oneDNN/issues/6035; seen in torch 2.13 with oneDNN 3.12).
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(input)
+        rows, columns = self.stride
+        return functional.conv2d(input[:, :, ::rows, ::columns], self.weight, self.bias)
+
+
 def convolution(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
     """A convolution without bias that keeps the size of the image at stride 1."""
-    return nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
+    kind = Skipping if kernel == 1 and stride > 1 else nn.Conv2d
+    return kind(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
 
 
 def depthwise(channels: int, *, kernel: int = 3, stride: int = 1) -> nn.Conv2d:

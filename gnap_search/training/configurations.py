@@ -13,6 +13,10 @@ pruning_strength = 1e-6
 [[trial]]
 pruning_strength = 3e-6
 seeds = [0]
+
+[[trial]]
+method = "magnitude"        # another one than the file's, which is gnap where it does not say
+density = 0.1
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +36,7 @@ from gnap_search.training.plan import Plan, declared
 
 DEFAULTS = {"method": "gnap", "network": "plain-cnn", "task": "classification"}
 COMMON = ("dataset", *DEFAULTS, "epochs", "image_size", "training_images", "augmentation")
+APART = ("seeds", "method")  # what a [[trial]] may have besides settings
 KEYS = (*COMMON, "seeds", "settings", "trial")
 SIDES = range(8, 513)  # pixels to which images may be resized
 LEAST_IMAGES = 2  # one for each of two classes
@@ -39,7 +44,7 @@ LEAST_IMAGES = 2  # one for each of two classes
 
 @dataclasses.dataclass(frozen=True)
 class Configurations:
-    """The trainings of one file, in its order; they share data, method, network and epochs."""
+    """The trainings of one file, in its order; they share data, network and epochs."""
 
     plans: tuple[Plan, ...]
 
@@ -50,8 +55,15 @@ class Configurations:
         """
         first = self.plans[0]
         common = {key: getattr(first, key) for key in COMMON}
-        trials = itertools.groupby(self.plans, key=lambda plan: dict(plan.settings))
-        tables = [{**chosen, "seeds": [plan.seed for plan in members]} for chosen, members in trials]
+        trials = itertools.groupby(self.plans, key=lambda plan: (plan.method, dict(plan.settings)))
+        tables = [
+            {
+                **({} if method == first.method else {"method": method}),
+                **chosen,
+                "seeds": [plan.seed for plan in members],
+            }
+            for (method, chosen), members in trials
+        ]
         return toml(common) + "".join(f"\n[[trial]]\n{toml(table)}" for table in tables)
 
 
@@ -68,19 +80,24 @@ def read(path: Path) -> Configurations:
         raise UserError(said if str(path) in said else f"{path}: {said}") from None
 
 
-def chosen(path: Path, method: str) -> list[dict[str, Value]]:
-    """The settings of each [[trial]] of a file, those of [settings] among them, whatever else it asks for.
+def chosen(path: Path, methods: Sequence[str]) -> list[tuple[str, dict[str, Value]]]:
+    """Method and settings of each [[trial]] of a file, those of [settings] among them.
+
+    The method must be one of those given; the only one of them is meant where the file does not say.
 
     Raises:
-        UserError: the file is for another method, or a setting is unknown or out of bounds; it is named.
+        UserError: a method is another one, or a setting is unknown or out of bounds; it is named.
     """
     written = catalog.read_toml(path)
     try:
         _refuse_unknown(written)
-        if written.get("method", method) != method:
-            raise UserError(f"it is for method {written['method']!r}, not {method!r}.")
         given, trials = _tables(written)
-        return [_checked({**given, **_own(trial)}, method) for trial in trials]
+        default = written.get("method", methods[0] if len(methods) == 1 else DEFAULTS["method"])
+        asked = [(trial.get("method", default), {**given, **_own(trial)}) for trial in trials]
+        other = next((method for method, _ in asked if method not in methods), None)
+        if other is not None:
+            raise UserError(f"it is for method {other!r}, not {' or '.join(map(repr, methods))}.")
+        return [(method, _checked(settings, method)) for method, settings in asked]
     except UserError as problem:
         raise UserError(f"{path}: {problem}") from None
 
@@ -100,11 +117,12 @@ def _resolved(written: Mapping[str, Any]) -> Configurations:
     common = _common(written)
     given, trials = _tables(written)
     seeds = _seeds(written.get("seeds", [0]))
-    asked = [(seed, chosen) for trial in trials for seed, chosen in _each(trial, seeds, given)]
-    plans = [
-        Plan(trial=number, seed=seed, settings=_checked(chosen, common["method"]), **common)
-        for number, (seed, chosen) in enumerate(asked)
-    ]
+    plans: list[Plan] = []
+    for trial in trials:
+        method = _named("method", trial.get("method", common["method"]))
+        for seed, chosen in _each(trial, seeds, given):
+            asked = {**common, "method": method, "settings": _checked(chosen, method)}
+            plans.append(Plan(trial=len(plans), seed=seed, **asked))
     return Configurations(tuple(plans))
 
 
@@ -129,8 +147,8 @@ def _common(written: Mapping[str, Any]) -> dict[str, Any]:
     for key, name in {"dataset": dataset, **names}.items():
         if not isinstance(name, str):
             raise UserError(f"{key} should be a name, and there is {_shown(name)}.")
-    for key, kind in (("method", "methods"), ("network", "networks"), ("task", "tasks")):
-        catalog.source(kind, names[key])
+    for key, name in names.items():
+        _named(key, name)
     if not _whole_from(1, epochs):
         raise UserError(f"epochs should be a whole number above 0, and there is {_shown(epochs)}.")
     return {
@@ -141,6 +159,14 @@ def _common(written: Mapping[str, Any]) -> dict[str, Any]:
         "training_images": _training_images(written),
         "augmentation": _augmentation(written),
     }
+
+
+def _named(key: str, name: Any) -> str:
+    """The name of a method, a network or a task, as long as there is such a one."""
+    if not isinstance(name, str):
+        raise UserError(f"{key} should be a name, and there is {_shown(name)}.")
+    catalog.source(f"{key}s", name)
+    return name
 
 
 def _augmentation(written: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -164,7 +190,7 @@ def _each(
 
 def _own(trial: Mapping[str, Any]) -> dict[str, Any]:
     """What a [[trial]] says of its settings."""
-    return {name: value for name, value in trial.items() if name != "seeds"}
+    return {name: value for name, value in trial.items() if name not in APART}
 
 
 def _checked(chosen: Mapping[str, Value], method: str) -> dict[str, Value]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Self, cast
 
-from gnap_search import catalog, settings
+from gnap_search import catalog, qualified, settings
 from gnap_search.settings import Bounds, Value, setting
 
 
@@ -32,7 +32,11 @@ class TrainingSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Everything that decides what one trial computes, given the images of its data set."""
+    """Everything that decides what one trial computes, given the images of its data set.
+
+    `costs` are the fields of its points in which small values may earn a network its place on a front: those
+    that another point beats in all of them and in accuracy are not kept.
+    """
 
     trial: int
     dataset: str
@@ -45,6 +49,7 @@ class Plan:
     settings: Mapping[str, Value]
     image_size: int | None = None
     training_images: int | None = None
+    costs: tuple[str, ...] = ("parameters", "macs")
 
     def to_json(self) -> str:
         """The plan as text that `from_json` reads back."""
@@ -54,13 +59,22 @@ class Plan:
     def from_json(cls, text: str) -> Self:
         """The plan of `to_json`."""
         record: dict[str, Any] = json.loads(text)
-        written = record["augmentation"]
-        return cls(**{**record, "augmentation": None if written is None else tuple(written)})
+        lists = {key: tuple(value) for key, value in record.items() if isinstance(value, list)}
+        return cls(**{**record, **lists})
 
 
 def declared(method: str) -> dict[str, dataclasses.Field[Any]]:
-    """Every setting that a trial of this method knows, by name; the method is read and not imported."""
-    return {**settings.known(TrainingSettings), **settings.read(catalog.source("methods", method))}
+    """Every setting that a trial of this method knows, by name; the method is read and not imported.
+
+    Of several methods, separated by commas, each has all of its settings behind its name, and those that all
+    have are there by their plain names too.
+    """
+    names, shared = qualified.methods(method), settings.known(TrainingSettings)
+    if len(names) == 1:
+        return {**shared, **settings.read(catalog.source("methods", method))}
+    choice = setting(names[0], "which method", Bounds(choices=names))
+    own = {qualified.name(name, key): field for name in names for key, field in declared(name).items()}
+    return {qualified.CHOICE: choice, **shared, **own}
 
 
 def defaults(method: str) -> dict[str, Value]:

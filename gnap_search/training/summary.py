@@ -13,13 +13,14 @@ from gnap_search.training import configurations, standalone
 from gnap_search.training.configurations import Configurations
 
 Result = Mapping[str, Any]  # what `loop` leaves of a finished training
-HEADINGS = ("trials", "validation %", "test %", "parameters", "minutes", "settings")
+HEADINGS = ("trials", "validation %", "test %", "parameters", "minutes", "method and settings")
 
 
 @dataclasses.dataclass(frozen=True)
 class Repeated:
-    """Trainings with the same settings, one for each seed, in the order of their trials."""
+    """Trainings with the same method and settings, one for each seed, in the order of their trials."""
 
+    method: str
     settings: Mapping[str, Any]
     results: tuple[Result, ...]
 
@@ -41,8 +42,12 @@ def repeated(results: Iterable[Result]) -> list[Repeated]:
     """The trainings by their settings, in the order of their first trials."""
     groups: dict[str, list[Result]] = {}
     for result in sorted(results, key=lambda result: int(result["trial"])):
-        groups.setdefault(json.dumps(result["settings"], sort_keys=True), []).append(result)
-    return [Repeated(members[0]["settings"], tuple(members)) for members in groups.values()]
+        groups.setdefault(json.dumps([result["method"], result["settings"]], sort_keys=True), []).append(
+            result
+        )
+    return [
+        Repeated(members[0]["method"], members[0]["settings"], tuple(members)) for members in groups.values()
+    ]
 
 
 def write(results: Sequence[Result], failures: Mapping[int, str], folder: Path) -> None:
@@ -58,7 +63,7 @@ def describe(asked: Configurations, folder: Path) -> None:
     plan = asked.plans[0]
     described: dict[str, Any] = {
         "dataset": plan.dataset,
-        "method": plan.method,
+        "method": ",".join(dict.fromkeys(one.method for one in asked.plans)),
         "network": plan.network,
         "task": plan.task,
         "trials": len(asked.plans),
@@ -91,5 +96,7 @@ def _row(configuration: Repeated) -> tuple[str, ...]:
         f"{100 * test.mean:.2f}{deviation}",
         f"{configuration.spread('parameters').mean:,.0f}",
         f"{configuration.spread('seconds').mean / 60:.1f}",
-        ", ".join(f"{name} {value}" for name, value in configuration.settings.items()),
+        ", ".join(
+            [configuration.method, *(f"{name} {value}" for name, value in configuration.settings.items())]
+        ),
     )

@@ -136,10 +136,10 @@ class Trial:
     def _remember(self, point: Point) -> None:
         """Hold a new point, and its network if it is wanted or no other point of this trial beats it."""
         for other in self._new:
-            if _beats(point, other) and other.epoch not in self._wanted:
+            if self._beats(point, other) and other.epoch not in self._wanted:
                 self._networks.pop(other.epoch, None)
         self._new.append(point)
-        if point.epoch not in self._wanted and any(_beats(other, point) for other in self.points):
+        if point.epoch not in self._wanted and any(self._beats(other, point) for other in self.points):
             return
         notes = {
             "dataset": self.plan.dataset,
@@ -150,11 +150,10 @@ class Trial:
         }
         self._networks[point.epoch] = models.Snapshot.of(self.trainer.classifier, notes)
 
+    def _beats(self, one: Point, other: Point) -> bool:
+        """Whether no front needs the other."""
+        return dominates(one, other, self.plan.costs)
+
     def _refuse_if_lost(self) -> None:
         if not self._owned():
             raise TrialError("its folder belongs to another process by now")
-
-
-def _beats(one: Point, other: Point) -> bool:
-    """Whether no front needs the other; a limit on MACs may keep a point that is beaten in all but these."""
-    return dominates(one, other) and one.macs <= other.macs

@@ -23,7 +23,7 @@ from gnap_search.training.plan import Plan, declared
 from gnap_search.training.trial import Trial
 from tests.published.conftest import check_files, check_record, check_score, check_trials, record
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("publish")]
 GIVEN = """
 dataset = "digits"
 epochs = 1

@@ -27,7 +27,7 @@ fronts = st.lists(st.tuples(st.integers(1, 10**7), st.floats(0, 1)), max_size=8)
 
 def contender(make_point: MakePoint, name: str, drawn: list[tuple[int, float]]) -> Contender:
     points = [make_point(trial, 1, *place) for trial, place in enumerate(drawn)]
-    return Contender(name, "gnap", "mlp", Front(points), {}, len(points), len(points), 1.0)
+    return Contender(name, "gnap", "unstructured", "mlp", Front(points), {}, len(points), len(points), 1.0)
 
 
 @pytest.fixture

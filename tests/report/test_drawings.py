@@ -101,9 +101,12 @@ def test_the_table_of_an_empty_front_is_refused(tmp_path: Path) -> None:
 
 def test_the_json_record_has_the_shape_that_other_programs_read(run: Run) -> None:
     front = json.loads(record.as_json(run))
-    assert list(front) == ["study", "dataset", "training_images", "method", "hypervolume", "points"]
-    keys = "id trial epoch parameters weights macs validation_accuracy test_accuracy confirmed config"
-    assert all(list(point) == keys.split() for point in front["points"])
+    keys = "study dataset training_images method objectives hypervolume points"
+    assert list(front) == keys.split()
+    keys = (
+        "id trial epoch parameters weights macs validation_accuracy test_accuracy confirmed method sparsity"
+    )
+    assert all(list(point) == [*keys.split(), "config"] for point in front["points"])
     assert [point["id"] for point in front["points"]] == [point.id for point in run.front().points]
     assert (front["study"], front["dataset"], front["method"]) == ("mnist-gnap", "mnist", "gnap")
 

@@ -15,7 +15,7 @@ from tests.search.conftest import asked, check_laws
 from tests.search.drivers import points_known, wait_for_epochs
 from tests.search.machines import PLACE, Machines
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.xdist_group("machines")]
 
 
 @pytest.fixture(scope="module")

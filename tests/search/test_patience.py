@@ -7,7 +7,7 @@ import datetime
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from gnap_search.front import Budget
+from gnap_search.front import Budget, Front
 from gnap_search.results import Point
 from gnap_search.search import patience
 from tests.search.conftest import a_point
@@ -55,23 +55,23 @@ FAIL, RUNNING = TrialState.FAIL, TrialState.RUNNING
 def test_a_front_has_stalled_after_so_many_trials_without_progress(
     states: list[TrialState], accuracies: list[float], number: int, over: bool
 ) -> None:
-    assert patience.stalled(trials(*states), points(*accuracies), Budget(), number) == over
+    assert patience.stalled(trials(*states), points(*accuracies), Front(), number) == over
 
 
 def test_trials_count_in_the_order_in_which_they_ended() -> None:
     first, second = trials(COMPLETE, COMPLETE)
     first.datetime_complete, second.datetime_complete = second.datetime_complete, first.datetime_complete
-    assert patience.stalled([first, second], points(WORSE, BETTER), Budget(), 1)
-    assert not patience.stalled([first, second], points(BETTER, WORSE), Budget(), 1)
+    assert patience.stalled([first, second], points(WORSE, BETTER), Front(), 1)
+    assert not patience.stalled([first, second], points(BETTER, WORSE), Front(), 1)
 
 
 def test_less_than_the_least_progress_is_none() -> None:
     share = 5 / 6  # of the box: what the accuracy of a network of 100 parameters is worth
     for gain, over in ((0.9, True), (1.1, False)):
         found = points(0.5, 0.5 + gain * patience.LEAST_PROGRESS / share)
-        assert patience.stalled(trials(COMPLETE, COMPLETE), found, Budget(), 1) == over
+        assert patience.stalled(trials(COMPLETE, COMPLETE), found, Front(), 1) == over
 
 
 def test_what_is_past_the_limits_is_no_progress() -> None:
     found = [*points(WORSE), a_point(trial=1, validation_accuracy=BETTER, parameters=999)]
-    assert patience.stalled(trials(COMPLETE, COMPLETE), found, Budget(max_parameters=500), 1)
+    assert patience.stalled(trials(COMPLETE, COMPLETE), found, Front((), Budget(max_parameters=500)), 1)

@@ -31,7 +31,7 @@ from gnap_search.training.plan import Plan
 from gnap_search.training.trial import Trial
 from tests.search.conftest import Notes, digits, kill_all, load, small_study
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("ray")]
 EPOCHS, SEEDS = 4, 2
 SCALES = (0.5, 2.0)  # of the two trials of the study: a small network and a good one
 DIVERGING = {"learning_rate": 100.0, "weight_decay": 10.0}

@@ -12,7 +12,10 @@ from torch import Tensor
 from gnap_search.structure import fused
 from gnap_search.structure.layers import Norm, Unit, convolution
 
-pytestmark = pytest.mark.skipif(not fused.AVAILABLE, reason="numba is not installed")
+pytestmark = [
+    pytest.mark.skipif(not fused.AVAILABLE, reason="numba is not installed"),
+    pytest.mark.xdist_group("kernels"),  # compiled once
+]
 
 # Pool 2 with a gain does not exist: the gain would not commute with the maximum.
 KINDS = [(1, True, False), (1, False, True), (1, True, True), (2, True, False), (2, False, False)]

@@ -42,6 +42,7 @@ def check_same(points: list[Point], others: list[Point], rounding: float = 1e-3)
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
+@pytest.mark.xdist_group("kernels")
 @pytest.mark.skipif(not fused.AVAILABLE, reason="numba is not installed")
 def test_the_fused_operation(small_digits: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fused, "MANY", 1 << 60)
