@@ -120,7 +120,7 @@ class Trainer:
             self._set_learning_rate(schedule.learning_rate_share(at.done + number / len(steps), at))
             batch = augment.augment(pixels[chosen], self.augmentation, noise, share)
             total += step(batch, labels[chosen]) * len(chosen)
-        self.model.eval()  # a method's parts may compute by chance in training
+        self.model.eval()
         return float(total) / len(labels)
 
     def _spent(self) -> int:
@@ -241,7 +241,7 @@ class Trainer:
             torch.default_generator.manual_seed(fresh)
             model = self._assemble(widths)
         laid_out: nn.Module = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs lack it
-        return laid_out
+        return laid_out.eval()  # what computes by chance in training does not while it is measured
 
     def _optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """Decay on weights, none on biases and norms; the method's own at their own rate."""
