@@ -12,12 +12,9 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from gnap_search.structure.cost import Meter, positions
-from gnap_search.structure.layers import Unit
 from gnap_search.structure.model import Blueprint
-from gnap_search.structure.slots import ends
 
 
 class Scores(nn.Module):
@@ -37,7 +34,7 @@ class Scores(nn.Module):
         return torch.sigmoid(self.temperature * self.score)
 
     def warm(self, first: float, last: float, epochs: int) -> None:
-        """Set the temperatures: from the first to the last one, geometrically, in so many epochs of training."""
+        """Set the temperatures: geometrically from the first to the last one, at an age of so many epochs."""
         self.temperature.copy_(first * (last / first) ** (self.age / epochs).clamp(max=1))
 
 
@@ -101,6 +98,8 @@ class Structures(nn.ModuleDict):
 
     Attributes:
         price: what an open structure costs at the moment, in nats; below zero it is a reward.
+        sampling, last: whether the epoch of the moment ends with a draw, and whether that is the last one.
+        frozen: whether the masks have stopped learning.
     """
 
     price: Tensor
@@ -108,7 +107,7 @@ class Structures(nn.ModuleDict):
     def __init__(self, blueprint: Blueprint, groups: Mapping[str, Group]) -> None:
         super().__init__(groups)
         self.blueprint = blueprint
-        self.sampling, self.last = False, False
+        self.sampling, self.last, self.frozen = False, False, False
         self.register_buffer("price", torch.zeros(()))
 
     def named(self) -> dict[str, Group]:
@@ -129,61 +128,6 @@ def structures(model: nn.Module) -> Structures:
     found = model.get_submodule("structures")
     assert isinstance(found, Structures)
     return found
-
-
-class FilterMask(nn.Module):
-    """A parametrization: all that a weight reads of a channel is multiplied by the channel's mask."""
-
-    def __init__(self, group: Group, span: int) -> None:
-        super().__init__()
-        self._group, self._span = (group,), span  # in a tuple, so that the group keeps its one place
-
-    def forward(self, weight: Tensor) -> Tensor:
-        masks = self._group[0].masks()
-        if self._span > 1:
-            masks = masks.repeat_interleave(self._span)
-        return weight * masks.view(1, -1, *[1] * (weight.ndim - 2))
-
-
-class LayerMask(nn.Module):
-    """A parametrization: a value of the norm behind a layer is multiplied by the layer's mask."""
-
-    def __init__(self, layer: Scores) -> None:
-        super().__init__()
-        self._layer = (layer,)
-
-    def forward(self, values: Tensor) -> Tensor:
-        return values * self._layer[0].masks()
-
-
-def widths_of(model: nn.Module, blueprint: Blueprint, groups: tuple[str, ...]) -> dict[str, int]:
-    """Channels of every group of a model: rows of the weights into it, none where there is no such weight."""
-    widths = dict.fromkeys(groups, 0)
-    present = dict(model.named_parameters())
-    for path, end in ends(blueprint, groups).items():
-        if end.target is not None and path in present:
-            widths[end.target] = present[path].shape[0]
-    return widths
-
-
-def parametrize_readers(model: nn.Module, of: Structures) -> None:
-    """Put the masks over the weights that read masked channels, and over the norms behind layers."""
-    groups = of.named()
-    present = dict(model.named_modules())
-    for path, end in ends(of.blueprint, tuple(groups)).items():
-        name = path.rpartition(".")[0]
-        if end.source is None or name not in present:
-            continue
-        group = groups[end.source]
-        parametrize.register_parametrization(
-            present[name], "weight", FilterMask(group, end.span), unsafe=True
-        )
-        unit = present[name.rpartition(".")[0]]
-        if group.layer is not None and isinstance(unit, Unit) and unit.norm is not None:
-            for value in ("weight", "bias"):
-                if getattr(unit.norm, value) is not None:
-                    mask = LayerMask(group.layer)
-                    parametrize.register_parametrization(unit.norm, value, mask, unsafe=True)
 
 
 @functools.lru_cache(maxsize=4096)

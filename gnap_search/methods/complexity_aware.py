@@ -214,7 +214,7 @@ class ComplexityAware:
     layer_share: float = setting(0.5, "weight of layers against filters in the price", Bounds(0, 1))
     macs_share: float = setting(0.0, "weight of MACs against parameters in the price", Bounds(0, 1))
     theta_start: float = setting(0.9, "probability that a filter or layer begins with", Bounds(0.01, 1))
-    theta_learning_rate: float = setting(1e-2, "learning rate of the probabilities (Adam)", Bounds(0, 1))
+    theta_learning_rate: float = setting(3e-2, "learning rate of the probabilities (Adam)", Bounds(0, 1))
     removal_share: float = setting(0.5, "share of its price that nothing removed is asked for", Bounds(0, 1))
     freeze_share: float = setting(0.3, "share of the finish after which all is 0 or 1", Bounds(0, 1))
 
