@@ -42,7 +42,21 @@ class Blueprint:
     @functools.cached_property
     def groups(self) -> tuple[str, ...]:
         """The names of its groups of channels."""
-        return tuple(catalog.implementation("networks", self.network).seed_widths(self.shape, 1.0))
+        return tuple(self.seed_widths(1.0))
+
+    def seed_widths(self, scale: float) -> dict[str, int]:
+        """The widths that the architecture starts with, about proportional to `scale`."""
+        network = catalog.implementation("networks", self.network)
+        widths: dict[str, int] = network.seed_widths(self.shape, scale)
+        return widths
+
+    @property
+    def optional(self) -> frozenset[str]:
+        """The groups that may have width 0: inner channels of blocks that are identities without them."""
+        groups: frozenset[str] = getattr(
+            catalog.implementation("networks", self.network), "OPTIONAL", frozenset()
+        )
+        return groups
 
 
 class Classifier(nn.Module):

@@ -1,0 +1,140 @@
+"""Filters and layers by chance: what complexity is expected, what becomes of what nobody asks for."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gnap_search.contracts import Data, Progress
+from gnap_search.methods.complexity_aware import LEAST, ComplexityAware, Variables
+from gnap_search.structure import cost
+from gnap_search.structure.edits import Cut
+from gnap_search.structure.model import Blueprint
+from gnap_search.training.trainer import Plan, Trainer
+
+SHAPE = (1, 8, 8)
+SEARCHING = Progress(0, 10, 5)
+
+
+def attached(network: str, **settings: float) -> tuple[ComplexityAware, nn.Module, Blueprint, Variables]:
+    method, blueprint = ComplexityAware(**settings), Blueprint(network, SHAPE, 10)
+    model = blueprint.build(blueprint.seed_widths(0.5))
+    method.attach(model, blueprint)
+    variables = model.variables
+    assert isinstance(variables, Variables)
+    return method, model, blueprint, variables
+
+
+@pytest.mark.parametrize("network", ["mlp", "plain-cnn", "resnet", "mobilenet"])
+def test_expected_complexity_is_the_real_one_where_all_is_certain(network: str) -> None:
+    _, _, blueprint, variables = attached(network, theta_start=1.0)
+    plain = blueprint.build(blueprint.seed_widths(0.5))
+    found = cost.count(plain, SHAPE)
+    assert variables.whole.tolist() == [found.weights, found.macs]
+    assert variables.shares(0.5).tolist() == [1.0, 1.0]
+
+
+def test_half_the_chance_of_a_groups_filters_is_half_of_what_they_link() -> None:
+    _, _, _, variables = attached("mlp", theta_start=1.0)
+    groups = [one.filters for one in variables.chances.values()]
+    widths = [64, *(len(one.theta) for one in groups), 10]
+    with torch.no_grad():
+        groups[1].theta.fill_(0.5)
+    links = [one * other for one, other in itertools.pairwise(widths)]
+    expected = (links[0] + 0.5 * links[1] + 0.5 * links[2] + links[3]) / sum(links)
+    assert float(variables.shares(0.5)[0].detach()) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.5, (1.0, 1.0)), (0.0, (2.0, 0.0)), (1.0, (0.0, 2.0))])
+def test_a_setting_weighs_layers_against_filters(share: float, expected: tuple[float, float]) -> None:
+    def gradients(layer_share: float) -> list[Tensor]:
+        _, _, _, variables = attached("resnet")
+        block = variables.chances["inner1_1"]
+        assert block.layer is not None
+        found = [block.filters.theta, block.layer.theta]
+        return list(torch.autograd.grad(variables.shares(layer_share)[0], found))
+
+    for found, even, times in zip(gradients(share), gradients(0.5), expected, strict=True):
+        torch.testing.assert_close(found, times * even)
+
+
+def test_a_draw_decides_in_training_and_the_chance_itself_otherwise() -> None:
+    method, model, _, variables = attached("plain-cnn", theta_start=0.5)
+    method.prepare(model, SEARCHING)
+    one = variables.chances["conv3"].filters
+    drawn = model.train() and one.masks()
+    assert {*drawn.tolist()} == {0.0, 1.0}
+    assert model.eval() and one.masks().tolist() == [0.5] * len(drawn)
+
+
+@pytest.mark.timeout(30)
+def test_what_is_irrelevant_goes_to_zero_and_the_rest_to_one() -> None:
+    torch.manual_seed(0)
+    method = ComplexityAware(pruning_strength=0.2, theta_start=0.7)
+    blueprint = Blueprint("mlp", (1, 2, 2), 2)
+    model = blueprint.build({"layer1": 6, "layer2": 6, "layer3": 6})
+    method.attach(model, blueprint)
+    variables = model.variables
+    assert isinstance(variables, Variables)
+    first = model.get_parameter("units.layer1.linear.weight")
+    with torch.no_grad():  # the last four filters of the first layer see nothing, and never will
+        first[2:] = 0.0
+    thetas = [parameter for name, parameter in model.named_parameters() if name.endswith(".theta")]
+    rest = [parameter for name, parameter in model.named_parameters() if not name.endswith(".theta")]
+    optimizer = torch.optim.Adam([{"params": rest, "lr": 1e-2}, {"params": thetas, "lr": 2e-2}])
+    method.prepare(model, SEARCHING)
+    for _ in range(400):
+        images = torch.randn(64, 1, 2, 2)
+        labels = (images[:, 0, 0, 0] * images[:, 0, 1, 1] > 0).long()
+        loss = nn.functional.cross_entropy(model.train()(images), labels)
+        penalty = method.penalty(model)
+        assert penalty is not None
+        (loss + penalty).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        method.project(model, 1e-2)
+        with torch.no_grad():
+            first[2:] = 0.0
+    theta = variables.chances["layer1"].filters.theta.detach()
+    assert bool((theta[2:] <= 0.02).all())
+    (cut,) = [edit for edit in method.prune(model, blueprint, []) if edit.group == "layer1"]  # type: ignore[union-attr]
+    assert isinstance(cut, Cut) and {*cut.keep} <= {0, 1}
+
+
+def test_what_the_loss_still_asks_for_is_not_removed() -> None:
+    method, model, blueprint, variables = attached("plain-cnn")
+    method.prepare(model, SEARCHING)
+    one = variables.chances["conv2"].filters
+    with torch.no_grad():
+        one.theta[:2] = LEAST
+        one.asked[0] = 1.0
+    assert method.prune(model, blueprint, []) == [Cut("conv2", (0, *range(2, len(one.theta))))]
+
+
+def test_a_layer_that_nobody_asks_for_goes_as_a_whole() -> None:
+    method, model, blueprint, variables = attached("resnet")
+    method.prepare(model, SEARCHING)
+    layer = variables.chances["inner2_2"].layer
+    assert layer is not None
+    with torch.no_grad():
+        layer.theta.fill_(LEAST)
+    assert method.prune(model, blueprint, []) == [Cut("inner2_2", ())]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_in_the_end_all_is_certain_and_a_higher_price_leaves_less(small_digits: Data) -> None:
+    left = []
+    for price in (0.01, 2.0):
+        settings = {"pruning_strength": price, "theta_learning_rate": 0.05}
+        plan = Plan(0, "digits", "complexity-aware", "plain-cnn", "classification", 10, 3, None, settings)
+        training = Trainer(plan, small_digits)
+        while not training.finished:
+            training.epoch()
+        thetas = [one.theta for one in training.model.variables.every]  # type: ignore[union-attr]
+        assert all(bool((theta == 1).all()) for theta in thetas)
+        left.append(training.points[-1].parameters)
+    assert left[0] > 1.5 * left[1]
