@@ -197,26 +197,49 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class LoadedModel:
-    """An exported file as its own runtime sees it: what it computes, and what it costs."""
+    """An exported file as its own runtime sees it: what it computes, what it costs, and what it keeps.
+
+    `memory` is the bytes that one image takes while it is classified: the values that are then alive, and
+    the weights where the runtime holds them in memory, but not the runtime itself. `shape` is what its
+    images are, and `notes` what was written into it, empty where a file keeps none.
+    """
 
     predict: Predict
     cost: Cost
+    memory: int
+    shape: Shape
+    notes: Mapping[str, Any]
 
 
 class ExporterModule(Protocol):
-    """A file of `gnap_search/export`: one file format."""
+    """A file of `gnap_search/export`: one file format.
+
+    `FILENAME` is what a file of the format is called, `BESIDE` the other files without which it is of no use.
+    `ROUNDING` is 0 where a file gives the network's answers, to the precision of float32; it is refused where
+    it does not. A format that rounds the network's numbers says here how far a logit may be off, as a share
+    of the greatest one, and what that costs in accuracy is measured and told.
+    """
 
     FILENAME: str
+    BESIDE: tuple[str, ...]
+    ROUNDING: float
 
-    def save(self, model: Classifier, path: Path, notes: Mapping[str, Any]) -> None:
-        """Write the model to one file; `notes` is JSON that the format keeps where it can."""
+    def save(self, model: Classifier, path: Path, notes: Mapping[str, Any], images: np.ndarray) -> None:
+        """Write the model to one file; `notes` is JSON that the format keeps where it can.
+
+        `images` are some of the training split, as float32 N x C x H x W in [0, 1], for a format that has to
+        know what numbers a network meets.
+        """
         ...
 
-    def load(self, path: Path, shape: Shape) -> LoadedModel:
+    def load(self, path: Path, shape: Shape | None) -> LoadedModel:
         """Read a file back for images of `shape`, through the format's own runtime on the CPU.
 
+        None are the images that the file was made for.
+
         Raises:
-            UserError: the file is not of this format, takes other images, or the runtime is not installed.
+            UserError: the file is not of this format, takes other images, or does not say which; or the
+                runtime is not installed.
         """
         ...
 
