@@ -10,90 +10,117 @@ struct convolution {
     const place *places, *counts;
 };
 
-enum { STRETCH = 512 }; /* so many sums at a time stay near the processor */
+/* So many neighbouring floats are computed at once, where the compiler is told of such a processor. */
+#if defined(__GNUC__) && defined(__AVX512F__)
+#define LANES 16
+#elif defined(__GNUC__) && defined(__AVX__)
+#define LANES 8
+#elif defined(__GNUC__) && (defined(__SSE__) || defined(__ARM_NEON))
+#define LANES 4
+#else
+#define LANES 1
+#endif
+#if LANES > 1
+typedef float lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+#else
+typedef float lanes;
+#endif
 
-/* For each weight, add the stretch that begins at its place to the sums. */
-static void accumulate(float *restrict sum, const float *restrict source, const place *places,
-                       const float *weights, int count, int length)
-{
-    int i, n = 0;
-    for (; n + 4 <= count; n += 4) {
-        const float *a = source + places[n], *b = source + places[n + 1];
-        const float *c = source + places[n + 2], *d = source + places[n + 3];
-        const float p = weights[n], q = weights[n + 1], r = weights[n + 2], s = weights[n + 3];
-        for (i = 0; i < length; i++)
-            sum[i] += (p * a[i] + q * b[i]) + (r * c[i] + s * d[i]);
+/* Sums of `n` lanes each: a bias, and for each weight the stretch that begins at its place. */
+#define BEGIN(i) lanes sum_##i = (lanes){0} + bias;
+#define ADD(i) sum_##i += weight * stretch[i];
+#define KEEP(i) to[i] = sum_##i;
+#define EACH_1(DO) DO(0)
+#define EACH_2(DO) EACH_1(DO) DO(1)
+#define EACH_3(DO) EACH_2(DO) DO(2)
+#define EACH_4(DO) EACH_3(DO) DO(3)
+#define EACH_5(DO) EACH_4(DO) DO(4)
+#define EACH_6(DO) EACH_5(DO) DO(5)
+#define EACH_7(DO) EACH_6(DO) DO(6)
+#define EACH_8(DO) EACH_7(DO) DO(7)
+#define SUM(n)                                                                                           \
+    static void sum_##n(const float *source, const place *places, const float *weights, int count, float bias, \
+                        float *result)                                                                   \
+    {                                                                                                    \
+        lanes *to = (lanes *)(void *)result;                                                             \
+        int k;                                                                                           \
+        EACH_##n(BEGIN)                                                                                  \
+        for (k = 0; k < count; k++) {                                                                    \
+            const lanes *stretch = (const lanes *)(const void *)(source + places[k]);                    \
+            const float weight = weights[k];                                                             \
+            EACH_##n(ADD)                                                                                \
+        }                                                                                                \
+        EACH_##n(KEEP)                                                                                   \
     }
-    for (; n < count; n++) {
-        const float *a = source + places[n];
-        const float p = weights[n];
-        for (i = 0; i < length; i++)
-            sum[i] += p * a[i];
+SUM(1) SUM(2) SUM(3) SUM(4) SUM(5) SUM(6) SUM(7) SUM(8)
+
+typedef void (*summing)(const float *, const place *, const float *, int, float, float *);
+static const summing sum_lanes[] = {0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7, sum_8};
+
+/* The greatest of each square of sums, one row of them after the other; the sums are used up. */
+static void pool_sums(const struct convolution *c, float *sum, float *to)
+{
+    const int k = c->pool, width = c->width / k;
+    int x, y, i;
+    for (y = 0; y < c->height / k; y++, sum += k * c->row, to += c->to_row) {
+        for (i = 1; i < k; i++)
+            for (x = 0; x < c->width; x++)
+                sum[x] = sum[i * c->row + x] > sum[x] ? sum[i * c->row + x] : sum[x];
+        for (x = 0; x < width; x++)
+            to[x] = sum[x * k];
+        for (i = 1; i < k; i++)
+            for (x = 0; x < width; x++)
+                to[x] = sum[x * k + i] > to[x] ? sum[x * k + i] : to[x];
+        if (c->activate)
+            for (x = 0; x < width; x++)
+                to[x] = to[x] > 0.0f ? to[x] : 0.0f;
     }
 }
 
-/* The greatest of each square of sums, one row of them after the other. */
-static void pool_sums(const struct convolution *c, const float *sum, float *to)
-{
-    const int k = c->pool;
-    int x, y, i, j;
-    for (y = 0; y < c->height / k; y++)
-        for (x = 0; x < c->width / k; x++) {
-            const float *corner = sum + y * k * c->row + x * k;
-            float greatest = c->activate && corner[0] < 0.0f ? 0.0f : corner[0];
-            for (j = 0; j < k; j++)
-                for (i = 0; i < k; i++)
-                    greatest = corner[j * c->row + i] > greatest ? corner[j * c->row + i] : greatest;
-            to[y * c->to_row + x] = greatest;
-        }
-}
-
-/* The sums, with what is added to them, as results. */
+/* The sums, with what is added to them, as results. Rows that lie equally far apart are written as one. */
 static void finish(const struct convolution *c, const float *sum, float *to, const float *other)
 {
+    const int one = c->row == c->to_row && (!other || c->row == c->other_row);
+    const int rows = one ? 1 : c->height, width = one ? (c->height - 1) * c->row + c->width : c->width;
     int x, y;
-    for (y = 0; y < c->height; y++) {
-        const float *from = sum + y * c->row;
+    for (y = 0; y < rows; y++, sum += c->row) {
         float *row = to + y * c->to_row;
-        if (other) {
-            const float *more = other + y * c->other_row;
-            for (x = 0; x < c->width; x++)
-                row[x] = from[x] + more[x];
-        } else if (row != from) {
-            for (x = 0; x < c->width; x++)
-                row[x] = from[x];
-        }
+        if (other)
+            for (x = 0; x < width; x++)
+                row[x] = sum[x] + other[y * c->other_row + x];
+        else
+            for (x = 0; x < width; x++)
+                row[x] = sum[x];
         if (c->activate)
-            for (x = 0; x < c->width; x++)
+            for (x = 0; x < width; x++)
                 row[x] = row[x] > 0.0f ? row[x] : 0.0f;
-        if (row == from && y + 1 < c->height)
-            for (x = c->width; x < c->row; x++)
-                row[x] = 0.0f; /* what was summed between the rows belongs to no one */
     }
+    if (one)
+        for (y = 0; y + 1 < c->height; y++)
+            for (x = c->width; x < c->row; x++)
+                to[y * c->row + x] = 0.0f; /* what was summed between the rows belongs to no one */
 }
 
 static void convolve(const struct convolution *c, const float *source, float *result, const float *other)
 {
-    const int length = (c->height - 1) * c->row + c->width;
-    const int in_place = c->pool == 1 && c->row == c->to_row;
+    const int length = ((c->height - 1) * c->row + c->width + LANES - 1) / LANES;
     const place *places = c->places;
     const float *weights = c->weights;
-    int channel, i, start;
+    int channel, begin, now;
     for (channel = 0; channel < c->channels; channel++) {
         float *to = result + c->to + channel * c->to_plane;
-        float *sum = in_place ? to : sums;
         const int count = (int)c->counts[channel];
-        for (i = 0; i < length; i++)
-            sum[i] = c->biases[channel];
-        for (start = 0; start < length; start += STRETCH)
-            accumulate(sum + start, source + start, places, weights, count,
-                       length - start < STRETCH ? length - start : STRETCH);
+        for (begin = 0; begin < length; begin += now) {
+            now = length - begin > 8 ? (length - begin < 16 ? (length - begin + 1) / 2 : 8) : length - begin;
+            sum_lanes[now](source + begin * LANES, places, weights, count, c->biases[channel],
+                           sums + begin * LANES);
+        }
         places += count;
         weights += count;
         if (c->pool > 1)
-            pool_sums(c, sum, to);
+            pool_sums(c, sums, to);
         else
-            finish(c, sum, to, other ? other + c->other + channel * c->other_plane : 0);
+            finish(c, sums, to, other ? other + c->other + channel * c->other_plane : 0);
     }
 }
 

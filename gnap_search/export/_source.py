@@ -31,6 +31,7 @@ from gnap_search.export._tables import Table
 
 LIBRARY = Path(__file__).with_name("_library.c")
 FLOAT = 4  # bytes
+SLACK = 15  # floats beyond the last one that a processor may read and write with it
 COLUMNS = 108  # of a line of numbers
 SHORT = 1 << 16  # an unsigned short is below it
 HEADER = """\
@@ -70,11 +71,12 @@ class Source:
         self._plan = _memory.plan(program)
         self._tables = {step.result: self._table(step) for step in program.steps if isinstance(step, Weighted)}
         self._sums = max((_sums(step, self._row(step)) for step in _convolutions(program)), default=0)
+        self._values = self._plan.floats + (SLACK if self._sums else 0)
 
     @property
     def memory(self) -> int:
         """Bytes of static memory that is written to."""
-        return FLOAT * (self._plan.floats + self._sums)
+        return FLOAT * (self._values + self._sums)
 
     def header(self) -> str:
         """What a program that calls it includes."""
@@ -96,7 +98,7 @@ class Source:
             f'#include "{header}"',
             *([_names(self._classes)] if self._classes else []),
             f"typedef unsigned {'short' if greatest < SHORT else 'int'} place;",
-            f"static float values[{self._plan.floats}];",
+            f"static float values[{self._values}];",
             *([f"static float sums[{self._sums}];"] if self._sums else []),
             *self._library(),
             *(self._constants(step) for step in self._program.steps if isinstance(step, Weighted)),
@@ -252,7 +254,7 @@ def _convolutions(program: Program) -> list[Convolution]:
 
 def _sums(step: Convolution, row: int) -> int:
     """How many sums one of its channels has, with what lies between their rows."""
-    return (step.summed[1] - 1) * row + step.summed[2]
+    return (step.summed[1] - 1) * row + step.summed[2] + SLACK
 
 
 @functools.cache
