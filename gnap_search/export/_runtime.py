@@ -44,12 +44,19 @@ def quietly() -> Iterator[None]:
         logging.disable(before)
 
 
-def refuse_other_images(path: Path, takes: tuple[object, ...], shape: Shape) -> None:
-    """Compare what a file takes (whole numbers; anything else means any size) with the images at hand.
+def images_of(path: Path, takes: tuple[object, ...], shape: Shape | None) -> Shape:
+    """The images that a file is to be used for: those at hand, or else the only ones that it takes.
+
+    In `takes`, whole numbers are sizes, and anything else means any size.
 
     Raises:
-        UserError: they do not fit.
+        UserError: they do not fit, or the file takes some of any size and none are at hand.
     """
+    if shape is None:
+        channels, *sides = takes
+        if not (isinstance(channels, int) and all(isinstance(side, int) for side in sides)):
+            raise UserError(f"{path.name} takes images of any size, so say which with --image-size.")
+        return channels, sides[0], sides[1]
     fits = len(takes) == len(shape) and all(
         taken == given for taken, given in zip(takes, shape, strict=True) if isinstance(taken, int)
     )
@@ -59,6 +66,7 @@ def refuse_other_images(path: Path, takes: tuple[object, ...], shape: Shape) -> 
             f"{path.name} takes images of {wanted} (channels x height x width), and this data set's are "
             f"{' x '.join(map(str, shape))}: evaluate it on the data set that it was made for."
         )
+    return shape
 
 
 def in_batches_of(size: int, predict: Predict) -> Predict:

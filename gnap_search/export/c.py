@@ -52,8 +52,7 @@ def save(model: Classifier, path: Path, notes: Mapping[str, Any], images: np.nda
 def load(path: Path, shape: Shape | None) -> LoadedModel:
     """Compile the file with the system's compiler, for this processor, and call it."""
     about = _read(path)
-    takes: Shape = tuple(about["shape"])
-    _runtime.refuse_other_images(path, takes, shape or takes)
+    fits = _runtime.images_of(path, tuple(about["shape"]), shape)
     function = _compiler.library(path).model_logits
     function.argtypes, function.restype = (ctypes.c_void_p, ctypes.c_void_p), None
     classes = about["classes"]
@@ -66,7 +65,7 @@ def load(path: Path, shape: Shape | None) -> LoadedModel:
             function(image + index * given.strides[0], row + index * logits.strides[0])
         return logits
 
-    return LoadedModel(predict, Cost(**about["cost"]), about["memory"], takes, about["notes"])
+    return LoadedModel(predict, Cost(**about["cost"]), about["memory"], fits, about["notes"])
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,15 +22,18 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 FILENAME = "model.onnx"
+BESIDE: tuple[str, ...] = ()
+ROUNDING = 0.0
 
 
-def save(model: Classifier, path: Path, notes: Mapping[str, Any]) -> None:
+def save(model: Classifier, path: Path, notes: Mapping[str, Any], images: np.ndarray) -> None:
     """Write the folded classifier: `image`, float32 N x C x H x W in [0, 1], any N -> `logits`, N x classes.
 
     The weights keep their zeros and their shapes, so that the file's non-zero values can be counted by
     anybody. What the tracer noted about source code is left out; `notes` stands in the metadata under
     `gnap_search`.
     """
+    del images
     _runtime.require("onnx", "onnxscript")
     import onnx
 
@@ -41,21 +45,22 @@ def save(model: Classifier, path: Path, notes: Mapping[str, Any]) -> None:
     path.write_bytes(proto.SerializeToString())
 
 
-def load(path: Path, shape: Shape) -> LoadedModel:
+def load(path: Path, shape: Shape | None) -> LoadedModel:
     """Open any ONNX classifier with a single image input in onnxruntime, on one thread."""
     _runtime.require("onnx", "onnxruntime")
     proto = _read(path)
     session = _open(path)
     image = _image_input(path, session)
-    _runtime.refuse_other_images(path, tuple(image.shape[1:]), shape)
+    fits = _runtime.images_of(path, tuple(image.shape[1:]), shape)
     fixed = image.shape[0] if isinstance(image.shape[0], int) else None
-    cost = _onnx_graph.cost(proto, image.name, (fixed or 1, *shape))
+    graph = _onnx_graph.Graph(proto, image.name, (fixed or 1, *fits))
 
     def predict(images: np.ndarray) -> np.ndarray:
         logits: np.ndarray = session.run(None, {image.name: images})[0]
         return logits
 
-    return LoadedModel(_runtime.in_batches_of(fixed, predict) if fixed else predict, cost)
+    answers = _runtime.in_batches_of(fixed, predict) if fixed else predict
+    return LoadedModel(answers, graph.cost(), graph.memory(), fits, _notes(proto))
 
 
 def _translate(model: Classifier) -> ModelProto:
@@ -94,6 +99,15 @@ def _open(path: Path) -> InferenceSession:
         return _onnx_graph.session(str(path))
     except _onnx_graph.runtime_errors() as problem:
         raise UserError(f"onnxruntime cannot open {path} ({_first_line(problem)}).") from None
+
+
+def _notes(proto: ModelProto) -> dict[str, Any]:
+    """What the file keeps, where it is one of ours."""
+    kept = {entry.key: entry.value for entry in proto.metadata_props}
+    with contextlib.suppress(ValueError):
+        notes = json.loads(kept.get("gnap_search", "{}"))
+        return notes if isinstance(notes, dict) else {}
+    return {}
 
 
 def _image_input(path: Path, session: InferenceSession) -> Any:

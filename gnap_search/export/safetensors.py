@@ -7,30 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from gnap_search.contracts import LoadedModel
-from gnap_search.export import _runtime
-from gnap_search.structure import Shape, cost
+from gnap_search.export import _eager, _runtime
+from gnap_search.structure import Shape
 from gnap_search.structure import model as classifiers
 from gnap_search.structure.model import Classifier
 
 FILENAME = "model.safetensors"
+BESIDE: tuple[str, ...] = ()
+ROUNDING = 0.0
 
 
-def save(model: Classifier, path: Path, notes: Mapping[str, Any]) -> None:
+def save(model: Classifier, path: Path, notes: Mapping[str, Any], images: np.ndarray) -> None:
     """Write the folded classifier; the header keeps architecture, widths and notes as JSON."""
+    del images
     classifiers.save(model.fold().cpu(), path, notes)
 
 
-def load(path: Path, shape: Shape) -> LoadedModel:
+def load(path: Path, shape: Shape | None) -> LoadedModel:
     """Rebuild the network and fill in its values."""
-    model, _notes = classifiers.load(path)
-    _runtime.refuse_other_images(path, model.blueprint.shape, shape)
-
-    @torch.inference_mode()
-    def predict(images: np.ndarray) -> np.ndarray:
-        logits: np.ndarray = model(torch.from_numpy(images)).numpy()
-        return logits
-
-    return LoadedModel(predict, cost.count(model, shape))
+    model, notes = classifiers.load(path)
+    fits = _runtime.images_of(path, model.blueprint.shape, shape)
+    return _eager.loaded(model, fits, notes)

@@ -16,16 +16,20 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from gnap_search.contracts import LoadedModel
 from gnap_search.errors import UserError
-from gnap_search.export import _runtime
+from gnap_search.export import _eager, _runtime
 from gnap_search.structure import Shape
 from gnap_search.structure.cost import Cost
 from gnap_search.structure.model import Classifier
 
 FILENAME = "model.pt2"
+BESIDE: tuple[str, ...] = ()
+ROUNDING = 0.0
+NOTES = "gnap_search.json"  # the extra file that keeps them
 
 
-def save(model: Classifier, path: Path, notes: Mapping[str, Any]) -> None:
+def save(model: Classifier, path: Path, notes: Mapping[str, Any], images: np.ndarray) -> None:
     """Write the folded classifier's graph, for any batch; `notes` is its extra file `gnap_search.json`."""
+    del images
     plain = model.fold().cpu()
     images = torch.zeros(2, *model.blueprint.shape)  # a batch of one would be taken for a constant
     buffer = io.BytesIO()
@@ -36,15 +40,15 @@ def save(model: Classifier, path: Path, notes: Mapping[str, Any]) -> None:
         for node in program.graph.nodes:
             node.meta.pop("stack_trace", None)  # it names files of the exporting machine
         program.example_inputs = None
-        torch.export.save(program, buffer, extra_files={"gnap_search.json": json.dumps(dict(notes))})
+        torch.export.save(program, buffer, extra_files={NOTES: json.dumps(dict(notes))})
     path.write_bytes(buffer.getvalue())
 
 
-def load(path: Path, shape: Shape) -> LoadedModel:
+def load(path: Path, shape: Shape | None) -> LoadedModel:
     """Load a program with a single image input."""
-    program = _read(path)
+    program, notes = _read(path)
     takes = _image_shape(path, program)
-    _runtime.refuse_other_images(path, takes[1:], shape)
+    fits = _runtime.images_of(path, takes[1:], shape)
     run = program.module()
 
     @torch.inference_mode()
@@ -53,10 +57,13 @@ def load(path: Path, shape: Shape) -> LoadedModel:
         return logits
 
     fixed = takes[0] if isinstance(takes[0], int) else None
+    blank = torch.zeros(fixed or 1, *fits)
     with torch.no_grad(), _ProductCounter() as counter:  # inference mode would hide the products from it
-        run(torch.zeros(fixed or 1, *shape))
+        run(blank)
     cost = _cost(program, counter.macs // (fixed or 1), counter.live_macs // (fixed or 1))
-    return LoadedModel(_runtime.in_batches_of(fixed, predict) if fixed else predict, cost)
+    answers = _runtime.in_batches_of(fixed, predict) if fixed else predict
+    memory = _eager.memory(run, blank[:1] if fixed is None else blank)
+    return LoadedModel(answers, cost, memory, fits, notes)
 
 
 class _ProductCounter(TorchDispatchMode):
@@ -96,15 +103,17 @@ def _image_shape(path: Path, program: ExportedProgram) -> tuple[object, ...]:
     return tuple(values[0].shape)
 
 
-def _read(path: Path) -> ExportedProgram:
+def _read(path: Path) -> tuple[ExportedProgram, dict[str, Any]]:
     if not path.is_file():
         raise UserError(f"There is no model file {path}.")
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
         if damaged is None:
+            extra = {NOTES: ""}
             with _runtime.quietly():
-                return torch.export.load(path)
+                program = torch.export.load(path, extra_files=extra)
+            return program, json.loads(extra[NOTES] or "{}")
     except (zipfile.BadZipFile, RuntimeError, ValueError, KeyError, OSError):
         pass
     raise UserError(f"{path} is not a readable torch.export program: export it again.")

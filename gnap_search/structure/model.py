@@ -86,18 +86,11 @@ class Snapshot:
     @classmethod
     def of(cls, model: Classifier, notes: Mapping[str, Any]) -> Self:
         """A copy of the classifier's values; `notes` is kept as JSON."""
-        header = {
-            "format": FORMAT,
-            **dataclasses.asdict(model.blueprint),
-            "widths": model.widths,
-            "folded": model.folded,
-            "notes": dict(notes),
-        }
         values = {
             name: tensor.detach().clone(memory_format=torch.contiguous_format)
             for name, tensor in model.state_dict().items()
         }
-        return cls(values, json.dumps(header))
+        return cls(values, json.dumps(header(model, notes)))
 
     def save(self, path: Path) -> None:
         """Write one safetensors file, atomically."""
@@ -105,6 +98,17 @@ class Snapshot:
         tensors = {name: tensor.cpu() for name, tensor in self.tensors.items()}
         draft.write_bytes(serialised(tensors, metadata={"gnap_search": self.header}))
         os.replace(draft, path)
+
+
+def header(model: Classifier, notes: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model file says of its classifier, so that `rebuilt` can build it; `notes` is JSON."""
+    return {
+        "format": FORMAT,
+        **dataclasses.asdict(model.blueprint),
+        "widths": model.widths,
+        "folded": model.folded,
+        "notes": dict(notes),
+    }
 
 
 def save(model: Classifier, path: Path, notes: Mapping[str, Any]) -> None:
@@ -120,15 +124,25 @@ def load(path: Path) -> tuple[Classifier, dict[str, Any]]:
     """
     try:
         with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {})["gnap_search"])
+            about = json.loads((file.metadata() or {})["gnap_search"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        blueprint = Blueprint(header["network"], tuple(header["shape"]), header["classes"])
-        model = Classifier(blueprint, header["widths"], 0.0, 1.0)
-        if header["folded"]:
-            model = model.fold()
-        model.load_state_dict(tensors)
+        model = rebuilt(about, tensors)
     except FileNotFoundError:
         raise UserError(f"There is no model file {path}.") from None
     except (SafetensorError, KeyError, RuntimeError, OSError) as problem:
         raise UserError(f"{path} is not a readable gnap-search model ({problem}); export it again.") from None
-    return model.eval(), header["notes"]
+    return model, about["notes"]
+
+
+def rebuilt(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Classifier:
+    """The classifier that a header describes, with these values.
+
+    Raises:
+        KeyError, RuntimeError: the two do not belong together.
+    """
+    blueprint = Blueprint(header["network"], tuple(header["shape"]), header["classes"])
+    model = Classifier(blueprint, header["widths"], 0.0, 1.0)
+    if header["folded"]:
+        model = model.fold()
+    model.load_state_dict(tensors)
+    return model.eval()
