@@ -17,6 +17,7 @@ from gnap_search.flags import (
     Exporting,
     Limited,
     PlacedStudy,
+    Predicting,
     Publishing,
     Training,
 )
@@ -235,8 +236,9 @@ def export(name: Name, runs: Runs = RUNS, **wanted: Any) -> None:
     """Write a front point's network to files, read back and scored again; by default the confirmed knee."""
     from gnap_search import verbs
     from gnap_search.report import pages
+    from gnap_search.report.quiet import Herald
 
-    _print(pages.exported(verbs.export(name, runs=runs, **wanted)))
+    _print(pages.exported(verbs.export(name, runs=runs, listener=Herald(_warn), **wanted)))
 
 
 @app.command(rich_help_panel="Models")
@@ -257,6 +259,28 @@ def evaluate(model: Annotated[Path, typer.Argument(help="An exported file.")], *
     from gnap_search.report import pages
 
     _print(pages.evaluation(verbs.evaluate(model, **on)))
+
+
+@app.command(rich_help_panel="Models")
+@flagged(Predicting)
+def predict(
+    model: Annotated[Path, typer.Argument(help="An exported file.")],
+    pictures: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Pictures, or folders of them.")],
+    csv: Annotated[
+        Path | None, typer.Option(help="Write the answers as CSV; - is standard output, as for a folder.")
+    ] = None,
+    **how: Any,
+) -> None:
+    """What an exported file takes your own pictures for, with probabilities."""
+    from gnap_search import verbs
+    from gnap_search.report import predictions, record
+    from gnap_search.report.quiet import Herald
+
+    found = verbs.predict(model, *pictures, listener=Herald(_warn), **how)
+    if csv is None and not any(place.is_dir() for place in pictures):
+        _print(predictions.table(found))
+    else:
+        record.write(predictions.as_csv(found), csv or record.STANDARD_OUTPUT)
 
 
 @app.command("list", rich_help_panel="Catalog")
@@ -311,6 +335,10 @@ def _print(*parts: RenderableType) -> None:
     console = Console(highlight=False)
     for part in parts:
         console.print(part)
+
+
+def _warn(sentence: str) -> None:
+    typer.echo(f"gnap-search: {sentence}", err=True)
 
 
 def _leave(sentence: str, code: int) -> NoReturn:

@@ -235,6 +235,16 @@ class Evaluating(Located, total=False):
     split: Annotated[str, Flag("Its part: train, validation or test.")]
 
 
+class Predicting(TypedDict, total=False):
+    """How pictures are classified."""
+
+    top: Annotated[int, Flag("How many classes are told, the most likely first; by default 3.")]
+    invert: Annotated[
+        bool,
+        Flag("Make dark light: for dark digits on light paper, where MNIST's are the other way.", "--invert"),
+    ]
+
+
 class Training(Located, total=False):
     """What one training outside of a study does, its method's settings aside."""
 

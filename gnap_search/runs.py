@@ -22,6 +22,7 @@ Reading a run needs neither torch nor Ray nor Optuna. Paths inside are relative,
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import json
 import os
@@ -177,6 +178,17 @@ class Run:
             "validation_accuracy": point.validation_accuracy,
             "test_accuracy": self.test_accuracies.get(point.id),
             "confirmed": confirmed.told() if confirmed else None,
+        }
+
+    def history(self, point: Point) -> dict[str, Any]:
+        """How the network of a front point came to be."""
+        plan = self.plan(point.trial)
+        content = (self.folder / "study.toml").read_bytes()
+        return {
+            "epochs": point.epoch,
+            "epochs_in_all": plan["epochs"],
+            "seed": plan["seed"],
+            "study_digest": hashlib.sha256(content).hexdigest(),
         }
 
     def front_record(self) -> dict[str, Any]:

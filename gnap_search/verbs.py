@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, cast, get_args
 
@@ -30,6 +30,7 @@ from gnap_search.flags import (
     Limited,
     Located,
     PlacedStudy,
+    Predicting,
     Publishing,
     Training,
 )
@@ -41,13 +42,17 @@ from gnap_search.settings import Value
 from gnap_search.status import Ending, Status
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from gnap_search.contracts import Data
-    from gnap_search.export import Evaluation, Exported
+    from gnap_search.export import Evaluation, Exported, Prediction
     from gnap_search.search.given import Sources
     from gnap_search.single import Trained
+    from gnap_search.structure import Shape
 
 RUNS = Path("runs")
 SEEDS = 3  # of a confirmation
+TOP = 3  # classes of a picture
 SplitName = Literal["train", "validation", "test"]
 
 
@@ -217,10 +222,13 @@ def confirm(
     )
 
 
-def export(name: str, *, runs: Path = RUNS, **wanted: Unpack[Exporting]) -> list[Exported]:
-    """Write a front point's network to files, each read back and compared.
+def export(
+    name: str, *, runs: Path = RUNS, listener: Listener | None = None, **wanted: Unpack[Exporting]
+) -> list[Exported]:
+    """Write a front point's network to files, each read back and compared, with a model card.
 
-    Without a choice it is the knee of the points that were confirmed, or else the knee of the front.
+    Without a choice it is the knee of the points that were confirmed, or else the knee of the front. The
+    listener hears, before anything is written, which files have lost accuracy by rounding.
 
     Raises:
         UserError: the front is empty, no point fits, or a file does not give the network's answers.
@@ -234,7 +242,15 @@ def export(name: str, *, runs: Path = RUNS, **wanted: Unpack[Exporting]) -> list
     data = _load(run.study, _located(run, wanted))
     directory = wanted.get("directory", run.folder / "exports" / point.id)
     formats = wanted.get("formats", ("safetensors",))
-    return package(classifier, formats, Path(directory), data, {**notes, **run.notes(point)})
+    return package(
+        classifier,
+        formats,
+        Path(directory),
+        data,
+        {**notes, **run.notes(point)},
+        history=run.history(point),
+        tell=(listener or Quiet()).message,
+    )
 
 
 def publish(name: str, *, runs: Path = RUNS, **wanted: Unpack[Publishing]) -> list[Exported]:
@@ -294,6 +310,31 @@ def evaluate(model: Path, **on: Unpack[Evaluating]) -> Evaluation:
         download=on.get("download", True),
     )
     return evaluated(Path(model), data, cast(SplitName, split))
+
+
+def predict(
+    model: Path, *pictures: Path, listener: Listener | None = None, **how: Unpack[Predicting]
+) -> list[Prediction]:
+    """The classes that pictures fit best by an exported file; a folder stands for all pictures in it.
+
+    They are resized as a folder's images are for training. The listener hears what the file does not know.
+
+    Raises:
+        UserError: the file or a picture is missing or damaged, or the file does not say what it takes.
+    """
+    from gnap_search import datasets
+    from gnap_search.export import predict as predicted
+
+    top = how.get("top", TOP)
+    if top < 1:
+        raise UserError(f"--top {top} should be above 0.")
+
+    def read(paths: Sequence[Path], shape: Shape) -> np.ndarray:
+        images = datasets.read_pictures(paths, shape)
+        return ~images if how.get("invert", False) else images
+
+    found = datasets.pictures([Path(place) for place in pictures])
+    return list(predicted(Path(model), found, read, top, (listener or Quiet()).message))
 
 
 def train(

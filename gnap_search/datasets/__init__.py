@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from gnap_search import catalog
 from gnap_search.contracts import Data
 from gnap_search.datasets import _splits
 from gnap_search.errors import UserError, nearest
+from gnap_search.structure import Shape
 
 FUNCTION = re.compile(r"[\w.]+:[\w.]+")
 PATH = re.compile(r"[~.]|.*[/\\]")
@@ -34,6 +38,28 @@ def load(
     """
     data = _whole(name, root, image_size, download=download)
     return data if training_images is None else _splits.with_training_images(data, training_images)
+
+
+def pictures(places: Sequence[Path]) -> list[Path]:
+    """The image files that are named, and those below the folders that are named.
+
+    Raises:
+        UserError: something named is not there, or a folder holds no image.
+    """
+    from gnap_search.datasets import _images
+
+    return _images.find(places)
+
+
+def read_pictures(paths: Sequence[Path], shape: Shape) -> np.ndarray:
+    """Image files of any size and kind as uint8 images of a shape, N x C x H x W.
+
+    Raises:
+        UserError: one is not a readable image.
+    """
+    from gnap_search.datasets import _images
+
+    return _images.read_as(paths, shape)
 
 
 def cache() -> Path:

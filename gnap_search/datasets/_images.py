@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from gnap_search.errors import UserError
+from gnap_search.structure import Shape
 
 SUFFIXES = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -45,6 +46,48 @@ def read(paths: Sequence[Path], image_size: int | None = None) -> np.ndarray:
     return pixels
 
 
+def read_as(paths: Sequence[Path], shape: Shape) -> np.ndarray:
+    """The images as uint8, N x C x H x W of that shape: grey for one channel, else red, green and blue.
+
+    Sizes, orientation and transparency are treated as in `read`.
+
+    Raises:
+        UserError: a file is not a readable image.
+    """
+    channels, height, width = shape
+    pixels = np.empty((len(paths), 3, height, width), np.uint8)
+    _fill(pixels, paths, 0, len(paths))
+    if channels == 1:
+        return _grey(pixels)
+    return pixels
+
+
+def find(places: Sequence[Path]) -> list[Path]:
+    """The files named, and in the place of each folder the images below it, sorted.
+
+    Raises:
+        UserError: something named is not there, or a folder holds no image.
+    """
+    found: list[Path] = []
+    for place in places:
+        if not place.exists():
+            raise UserError(f"There is no picture {place}.")
+        inside = [
+            path for path in sorted(place.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()
+        ]
+        if place.is_dir() and not inside:
+            raise UserError(f"There are no images ({', '.join(sorted(SUFFIXES))}) in {place}.")
+        found += inside if place.is_dir() else [place]
+    return found
+
+
+def _grey(pixels: np.ndarray) -> np.ndarray:
+    """One channel of three, by the weights that Pillow has for them (ITU-R 601-2); grey stays what it was."""
+    red, green, blue = (pixels[:, channel].astype(np.uint32) for channel in range(3))
+    luma = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
+    return luma.astype(np.uint8)[:, None]
+
+
 def _common_size(paths: Sequence[Path]) -> tuple[int, int]:
     """Width and height that images without an asked size get."""
     width, height = _file_size(paths[0])
@@ -61,9 +104,9 @@ def _file_size(path: Path) -> tuple[int, int]:
         raise _unreadable(path, problem) from None
 
 
-def _fill(pixels: np.ndarray, paths: Sequence[Path], start: int) -> None:
-    """Read one batch of files into its place."""
-    for index in range(start, min(start + BATCH, len(paths))):
+def _fill(pixels: np.ndarray, paths: Sequence[Path], start: int, count: int = BATCH) -> None:
+    """Read so many files into their places."""
+    for index in range(start, min(start + count, len(paths))):
         try:
             image = _decode(paths[index], (pixels.shape[3], pixels.shape[2]))
         except UNREADABLE as problem:

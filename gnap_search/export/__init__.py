@@ -3,5 +3,6 @@
 from gnap_search.export._evaluation import Evaluation, evaluate
 from gnap_search.export._original import Exported, Original
 from gnap_search.export._package import package
+from gnap_search.export._prediction import Prediction, predict
 
-__all__ = ["Evaluation", "Exported", "Original", "evaluate", "package"]
+__all__ = ["Evaluation", "Exported", "Original", "Prediction", "evaluate", "package", "predict"]

@@ -25,7 +25,7 @@ WARM_UP, MOST_CALLS, MOST_SECONDS = 5, 200, 1.0
 class Evaluation:
     """A model file on one split of a data set, and on this processor with one thread.
 
-    `accuracy` lies in [0, 1]. The latencies are those of one image at a time, median and 95th percentile;
+    `accuracy` lies in [0, 1], `memory` is in bytes (see `LoadedModel`). The latencies are those of one image at a time, median and 95th percentile;
     `images_per_second` is reached with 64 at a time. Each includes the way from numpy and back.
     """
 
@@ -35,6 +35,7 @@ class Evaluation:
     images: int
     accuracy: float
     cost: Cost
+    memory: int
     size: Size
     latency_median_seconds: float
     latency_p95_seconds: float
@@ -65,6 +66,7 @@ def evaluate(path: Path, data: Data, split: SplitName = "test") -> Evaluation:
         images=len(chosen),
         accuracy=_scoring.accuracy(outputs, chosen),
         cost=loaded.cost,
+        memory=loaded.memory,
         size=Size.of(path),
         latency_median_seconds=float(np.median(single)),
         latency_p95_seconds=float(np.percentile(single, 95)),
@@ -73,7 +75,7 @@ def evaluate(path: Path, data: Data, split: SplitName = "test") -> Evaluation:
 
 
 def format_of(path: Path) -> str:
-    """The format that a file's ending belongs to.
+    """The format that a file's ending belongs to, the longest one: `.int8.onnx` is not `.onnx`.
 
     Raises:
         UserError: there is no such file, or no format has this ending; the known endings are told.
@@ -81,13 +83,14 @@ def format_of(path: Path) -> str:
     endings = {}
     for name in catalog.names("export"):
         exporter = cast(ExporterModule, catalog.implementation("export", name))
-        endings[Path(exporter.FILENAME).suffix] = name
-    if path.suffix not in endings:
-        known = ", ".join(sorted(endings))
+        endings["".join(Path(exporter.FILENAME).suffixes)] = name
+    fitting = [ending for ending in endings if path.name.endswith(ending)]
+    if not fitting:
+        known = ", ".join(sorted({Path(f"model{ending}").suffix for ending in endings}))
         raise UserError(f"{path} has the ending {path.suffix!r}, which no model format has; known: {known}.")
     if not path.is_file():
         raise UserError(f"There is no model file {path}.")
-    return endings[path.suffix]
+    return endings[max(fitting, key=len)]
 
 
 def _call_seconds(predict: Predict, split: Split, batch: int) -> list[float]:

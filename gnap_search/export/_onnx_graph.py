@@ -18,6 +18,7 @@ MULTIPLYING = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 QUANTISING = ("QuantizeLinear", "DequantizeLinear")
 STATISTICS = slice(3, 5)  # the inputs of a BatchNormalization that are measured, not learnt
 
+
 def strip(proto: ModelProto) -> None:
     """Remove the tracer's notes, which repeat source code and its place on the exporting machine."""
     graph = proto.graph

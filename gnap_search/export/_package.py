@@ -1,38 +1,54 @@
 """Package: write a model in several formats, load each file again, and keep only what proved itself.
 
-DIRECTORY/model.safetensors model.onnx model.pt2   the formats asked for
-          model.json                               what the model is, what it costs and how each file did
+DIRECTORY/model.onnx model.c model.h ...   the files of the formats asked for
+          model.json                       what the model is, what it costs and how each file did
+          model.md                         the same for people: the model card
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib.util
 import json
 import os
 import platform
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from gnap_search import catalog, environment
-from gnap_search.contracts import Data, ExporterModule
-from gnap_search.errors import UserError
-from gnap_search.export._original import Exported, Original
-from gnap_search.structure import cost
-from gnap_search.structure.model import Classifier
+import numpy as np
 
-MANIFEST = "model.json"
+from gnap_search import catalog, environment
+from gnap_search.contracts import Data, ExporterModule, Predict
+from gnap_search.errors import UserError
+from gnap_search.export import _card, _timing
+from gnap_search.export._original import Exported, Original, Speed
+from gnap_search.structure import Shape, cost
+from gnap_search.structure.model import Classifier
+from gnap_search.threads import one_thread
+
+EAGER, ONNX = "eager", "model.onnx"  # what every file is compared with
+MANIFEST, CARD = "model.json", "model.md"
 
 
 def package(
-    model: Classifier, formats: Sequence[str], directory: Path, data: Data, notes: Mapping[str, Any]
+    model: Classifier,
+    formats: Sequence[str],
+    directory: Path,
+    data: Data,
+    notes: Mapping[str, Any],
+    *,
+    history: Mapping[str, Any] | None = None,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> list[Exported]:
-    """Export a model to `directory`, with a manifest; `notes` is JSON that goes into every file.
+    """Export a model to `directory`, with a manifest and a model card.
 
-    Either everything is written or nothing: the files are made and checked aside and moved at the end, over
-    older ones of the same name.
+    `notes` is JSON that goes into every file, `history` how the model came to be, for manifest and card
+    alone. Either everything is written or nothing: the files are made and checked aside and moved at the
+    end, over older ones of the same name. Before that, `tell` hears of every file that rounding has made
+    worse.
 
     Raises:
         UserError: a format is unknown or its library is missing, the directory cannot be written, or a file
@@ -41,12 +57,48 @@ def package(
     exporters = {name: cast(ExporterModule, catalog.implementation("export", name)) for name in formats}
     original = Original(model, data)
     with _draft_of(directory) as draft:
-        exported = [
+        written = [
             original.write(name, draft / exporter.FILENAME, notes) for name, exporter in exporters.items()
         ]
-        manifest = _manifest(model, data, notes, exported)
+        exported = _timed(model, written, data.shape)
+        manifest = _manifest(model, data, {**notes, **(history or {})}, exported)
         (draft / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        (draft / CARD).write_text(_card.markdown(manifest), encoding="utf-8")
+        for file in exported:
+            if file.warning:
+                tell(file.warning)
     return [dataclasses.replace(file, path=directory / file.path.name) for file in exported]
+
+
+def _timed(model: Classifier, written: Sequence[Exported], shape: Shape) -> list[Exported]:
+    """The files with the time that an image takes in each, in PyTorch and in onnxruntime."""
+    image = np.full((1, *shape), 0.5, np.float32)
+    with one_thread(), tempfile.TemporaryDirectory(prefix="gnap-search-") as folder:
+        predicts = {file.path.name: _load(file.format, file.path, shape) for file in written}
+        predicts[EAGER] = _reference(model, "safetensors", Path(folder), shape)
+        if ONNX not in predicts and _installed("onnx", "onnxscript", "onnxruntime"):
+            predicts[ONNX] = _reference(model, "onnx", Path(folder), shape)
+        seconds = _timing.side_by_side(predicts, image)
+    return [
+        dataclasses.replace(file, speed=Speed(seconds[file.path.name], seconds[EAGER], seconds.get(ONNX)))
+        for file in written
+    ]
+
+
+def _reference(model: Classifier, format: str, folder: Path, shape: Shape) -> Predict:
+    """The network in a format that others are compared with."""
+    exporter = cast(ExporterModule, catalog.implementation("export", format))
+    path = folder / exporter.FILENAME
+    exporter.save(model, path, {}, np.zeros((0, *shape), np.float32))
+    return _load(format, path, shape)
+
+
+def _load(format: str, path: Path, shape: Shape) -> Predict:
+    return cast(ExporterModule, catalog.implementation("export", format)).load(path, shape).predict
+
+
+def _installed(*libraries: str) -> bool:
+    return all(importlib.util.find_spec(library) for library in libraries)
 
 
 @contextlib.contextmanager
@@ -75,16 +127,23 @@ def _manifest(
         "network": blueprint.network,
         "widths": model.widths,
         "image": dict(zip(("channels", "height", "width"), blueprint.shape, strict=True)),
+        "dataset": data.name,
+        "data_digest": data.digest,
+        "images": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
         "classes": list(data.classes),
         "normalisation": {"mean": model.mean.item(), "deviation": model.deviation.item()},
         "cost": dataclasses.asdict(cost.count(model.fold(), blueprint.shape)),
         "test_images": len(data.test),
+        "processor": environment.processor(),
         "files": [
             {
                 "file": file.path.name,
                 "format": file.format,
                 "test_accuracy": file.test_accuracy,
+                "accuracy_lost_by_rounding": file.loss,
                 "greatest_difference": file.difference,
+                "memory": file.memory,
+                "speed": dataclasses.asdict(file.speed) if file.speed else None,
                 **dataclasses.asdict(file.size),
             }
             for file in exported

@@ -247,9 +247,7 @@ class _Reader:
         return self._steps[number - 1].size
 
     def _weights(self, node: fx.Node, given: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        found = [
-            self._constants.get(getattr(given[key], "name", "")) for key in ("weight", "bias")
-        ]
+        found = [self._constants.get(getattr(given[key], "name", "")) for key in ("weight", "bias")]
         weight, bias = (None if value is None else value.detach().numpy() for value in found)
         if weight is None or (bias is None and given["bias"] is not None):
             raise _unknown(node)

@@ -55,7 +55,10 @@ def images_of(path: Path, takes: tuple[object, ...], shape: Shape | None) -> Sha
     if shape is None:
         channels, *sides = takes
         if not (isinstance(channels, int) and all(isinstance(side, int) for side in sides)):
-            raise UserError(f"{path.name} takes images of any size, so say which with --image-size.")
+            raise UserError(
+                f"{path.name} takes images of any size and does not say which it was made for, so pictures cannot "
+                "be made to fit: take a file that gnap-search exported."
+            )
         return channels, sides[0], sides[1]
     fits = len(takes) == len(shape) and all(
         taken == given for taken, given in zip(takes, shape, strict=True) if isinstance(taken, int)

@@ -12,10 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from gnap_search.export import _memory, _tables
-from gnap_search.export._memory import Layout
 from gnap_search.export._program import (
     IMAGE,
     Convolution,
@@ -69,7 +66,9 @@ class Source:
         """`classes` may be empty, where nobody has named them."""
         self._program, self._classes = program, classes
         self._plan = _memory.plan(program)
-        self._tables = {step.result: self._table(step) for step in program.steps if isinstance(step, Weighted)}
+        self._tables = {
+            step.result: self._table(step) for step in program.steps if isinstance(step, Weighted)
+        }
         self._sums = max((_sums(step, self._row(step)) for step in _convolutions(program)), default=0)
         self._values = self._plan.floats + (SLACK if self._sums else 0)
 
@@ -162,7 +161,11 @@ class Source:
         return "\n".join(_wrapped(f"static const struct convolution convolution_{number} = {{{told}}};"))
 
     def _run(self) -> str:
-        lines = ["/* All steps but the first, which copies the image. */", "static void run(float *logits)", "{"]
+        lines = [
+            "/* All steps but the first, which copies the image. */",
+            "static void run(float *logits)",
+            "{",
+        ]
         lines += ["    int i, c, y, x;", "    float v;"] if self._loops() else ["    int i;"]
         for step in self._program.steps[1:]:
             lines += self._clear(step)
@@ -272,7 +275,11 @@ def _names(classes: Sequence[str]) -> str:
 def _quoted(text: str) -> str:
     """A C string of UTF-8, without characters that mean something there."""
     plain = re.compile(rb"[A-Za-z0-9 _.,:;()+-]")
-    return '"' + "".join(chr(byte) if plain.match(bytes([byte])) else f"\\{byte:03o}" for byte in text.encode()) + '"'
+    return (
+        '"'
+        + "".join(chr(byte) if plain.match(bytes([byte])) else f"\\{byte:03o}" for byte in text.encode())
+        + '"'
+    )
 
 
 def _array(kind: str, name: str, values: Iterable[str]) -> str:

@@ -74,4 +74,6 @@ def unpack(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     flat = np.zeros(sum(sizes), np.float32)
     flat[np.unpackbits(bits, count=flat.size).astype(bool)] = values
     parts = np.split(flat, np.cumsum(sizes)[:-1])
-    return about, {name: part.reshape(about["tensors"][name]) for name, part in zip(about["tensors"], parts, strict=True)}
+    return about, {
+        name: part.reshape(about["tensors"][name]) for name, part in zip(about["tensors"], parts, strict=True)
+    }

@@ -147,7 +147,7 @@ def training(point: Point, test_accuracy: float, model: Path) -> RenderableType:
 def exported(files: Sequence[Exported]) -> RenderableType:
     """The files of an export: how they did, how large they are, and whether fresh seeds confirm the point."""
     table = _files({str(file.path): file for file in files})
-    return Group(table, Text(), Text(confirmed.in_short(files[0].notes)))
+    return Group(table, Text(), _run(files), Text(), Text(confirmed.in_short(files[0].notes)))
 
 
 def published(files: Sequence[Exported]) -> RenderableType:
@@ -169,6 +169,7 @@ def evaluation(found: Evaluation) -> RenderableType:
     table.add_row("weights", wording.count(found.cost.weights))
     table.add_row("MACs", f"{found.cost.macs:,} ({found.cost.live_macs:,} without zeros)")
     table.add_row("bytes", f"{found.size.bytes:,} ({found.size.gzip_bytes:,} gzipped)")
+    table.add_row("memory", f"{found.memory:,} bytes for weights and results, without the runtime")
     median, slow = 1e3 * found.latency_median_seconds, 1e3 * found.latency_p95_seconds
     table.add_row("latency", f"{median:.3f} ms an image, 95 % within {slow:.3f} ms, one thread")
     table.add_row("throughput", f"{found.images_per_second:,.0f} images a second, 64 at a time")
@@ -203,6 +204,24 @@ def _files(files: Mapping[str, Exported]) -> Table:
     for shown, file in files.items():
         numbers = (file.cost.parameters, file.cost.total, file.size.bytes, file.size.gzip_bytes)
         table.add_row(shown, wording.accuracy(file.test_accuracy), *map(wording.count, numbers))
+    return table
+
+
+def _run(files: Sequence[Exported]) -> Table:
+    """What an image takes in each format, beside the same network in PyTorch and in onnxruntime."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("one image, one thread", no_wrap=True)
+    for heading in ("memory", "µs", "of PyTorch's", "of onnxruntime's"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for file in files:
+        row = [wording.count(file.memory), "-", "-", "-"]
+        if file.speed:
+            spent = file.speed.seconds
+            ratios = [
+                f"{spent / other:.2f} x" if other else "-" for other in (file.speed.eager, file.speed.onnx)
+            ]
+            row[1:] = [f"{1e6 * spent:,.0f}", *ratios]
+        table.add_row(file.format, *row)
     return table
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gnap_search.front import Front
@@ -26,3 +26,13 @@ class Quiet:
 
     def message(self, text: str) -> None:
         pass
+
+
+class Herald(Quiet):
+    """Passes messages on, and nothing else."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def message(self, text: str) -> None:
+        self._tell(text)
