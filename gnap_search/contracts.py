@@ -217,12 +217,15 @@ class ExporterModule(Protocol):
     `FILENAME` is what a file of the format is called, `BESIDE` the other files without which it is of no use.
     `ROUNDING` is 0 where a file gives the network's answers, to the precision of float32; it is refused where
     it does not. A format that rounds the network's numbers says here how far a logit may be off, as a share
-    of the greatest one, and what that costs in accuracy is measured and told.
+    of the greatest one, and what that costs in accuracy is measured and told. `LOADING` is Markdown for the
+    model card: how the file is used without gnap-search where that is possible; `{channels}`, `{height}` and
+    `{width}` stand for those of the images.
     """
 
     FILENAME: str
     BESIDE: tuple[str, ...]
     ROUNDING: float
+    LOADING: str
 
     def save(self, model: Classifier, path: Path, notes: Mapping[str, Any], images: np.ndarray) -> None:
         """Write the model to one file; `notes` is JSON that the format keeps where it can.

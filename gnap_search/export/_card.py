@@ -4,52 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
-LOADING = {
-    "model.onnx": """```python
-import numpy, onnxruntime  # pip install onnxruntime
-
-session = onnxruntime.InferenceSession("model.onnx")
-images = numpy.zeros((1, {channels}, {height}, {width}), numpy.float32)  # pixels from 0 to 1
-(logits,) = session.run(["logits"], {{"image": images}})
-```""",
-    "model.int8.onnx": """```python
-import onnxruntime  # pip install onnxruntime
-
-session = onnxruntime.InferenceSession("model.int8.onnx")  # takes and gives what model.onnx does
-```""",
-    "model.pt2": """```python
-import torch
-
-run = torch.export.load("model.pt2").module()
-logits = run(torch.zeros(1, {channels}, {height}, {width}))  # pixels from 0 to 1
-```""",
-    "model.safetensors": """```python
-from gnap_search.structure import model  # pip install gnap-search
-
-classifier, notes = model.load("model.safetensors")  # a torch.nn.Module; pixels from 0 to 1
-```""",
-    "model.packed.safetensors": """```python
-import json, numpy, safetensors  # pip install safetensors
-
-with safetensors.safe_open("model.packed.safetensors", "numpy") as file:
-    shapes = json.loads(file.metadata()["gnap_search"])["tensors"]
-    bits, values = file.get_tensor("bits"), file.get_tensor("values")
-flat = numpy.zeros(sum(int(numpy.prod(shape)) for shape in shapes.values()), numpy.float32)
-flat[numpy.unpackbits(bits, count=flat.size).astype(bool)] = values
-tensors = {{}}
-for name, shape in shapes.items():
-    tensors[name], flat = flat[: numpy.prod(shape, dtype=int)].reshape(shape), flat[numpy.prod(shape, dtype=int) :]
-```""",
-    "model.c": """```c
-#include "model.h" /* cc -std=c99 -O3 -march=native -ffp-contract=fast -c model.c */
-
-static float image[MODEL_CHANNELS * MODEL_HEIGHT * MODEL_WIDTH]; /* pixels from 0 to 1 */
-static float logits[MODEL_CLASSES];
-model_logits(image, logits);
-```""",
-}
+from gnap_search import catalog
+from gnap_search.contracts import ExporterModule
 
 
 def markdown(manifest: Mapping[str, Any]) -> str:
@@ -66,21 +24,24 @@ def _head(told: Mapping[str, Any]) -> Iterator[str]:
     )
     yield f"# Model card: {told['network']} for {told['dataset']}{named}\n"
     yield (
-        f"An image classifier: {image['channels']} x {image['height']} x {image['width']} numbers from 0 to 1 "
-        f"(channels x height x width) -> {len(told['classes'])} logits. The normalisation is inside.\n"
+        f"An image classifier: {image['channels']} x {image['height']} x {image['width']} numbers "
+        f"from 0 to 1 (channels x height x width) -> {len(told['classes'])} logits. The normalisation is "
+        "inside.\n"
     )
     yield f"Classes: {', '.join(told['classes'])}.\n"
     yield "## Data\n"
     yield (
-        f"`{told['dataset']}`, {images['train']:,} images to train on, {images['validation']:,} to choose by and "
-        f"{images['test']:,} to test on. SHA-256 of pixels, labels and splits: `{told['data_digest']}`.\n"
+        f"`{told['dataset']}`, {images['train']:,} images to train on, {images['validation']:,} to choose "
+        f"by and {images['test']:,} to test on. SHA-256 of pixels, labels and splits: "
+        f"`{told['data_digest']}`.\n"
     )
 
 
 def _worth(told: Mapping[str, Any]) -> Iterator[str]:
     yield "## Accuracy\n"
     yield "| | validation | test |\n|---|---:|---:|"
-    yield f"| this network | {_percent(told.get('validation_accuracy'))} | {_percent(told.get('test_accuracy'))} |"
+    own = " | ".join(_percent(told.get(f"{split}_accuracy")) for split in ("validation", "test"))
+    yield f"| this network | {own} |"
     confirmed = told.get("confirmed")
     if confirmed:
         means = " | ".join(_spread(confirmed[key]) for key in ("validation_accuracy", "test_accuracy"))
@@ -105,8 +66,8 @@ def _size(told: Mapping[str, Any]) -> Iterator[str]:
 def _files(told: Mapping[str, Any]) -> Iterator[str]:
     yield "## Files\n"
     yield (
-        "| file | test accuracy | greatest difference of a logit | bytes | gzip -9 | memory in bytes | µs an image "
-        "| of PyTorch's | of onnxruntime's |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+        "| file | test accuracy | greatest difference of a logit | bytes | gzip -9 | memory in bytes "
+        "| µs an image | of PyTorch's | of onnxruntime's |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|"
     )
     for file in told["files"]:
         speed = file["speed"]
@@ -115,17 +76,18 @@ def _files(told: Mapping[str, Any]) -> Iterator[str]:
         ]
         numbers = " | ".join(f"{file[key]:,}" for key in ("bytes", "gzip_bytes", "memory"))
         yield (
-            f"| `{file['file']}` | {_percent(file['test_accuracy'])} | {file['greatest_difference']:.1e} | {numbers} "
-            f"| {1e6 * speed['seconds']:.0f} | {' | '.join(ratios)} |"
+            f"| `{file['file']}` | {_percent(file['test_accuracy'])} | {file['greatest_difference']:.1e} "
+            f"| {numbers} | {1e6 * speed['seconds']:.0f} | {' | '.join(ratios)} |"
         )
     yield (
-        f"\nOne image at a time on one thread of {told['processor']}, from numpy and back, beside the same network in "
-        "PyTorch and as float32 ONNX. Memory is that of weights and results, without the runtime; `model.c` keeps its "
-        "weights in read-only memory, which is not counted.\n"
+        f"\nOne image at a time on one thread of {told['processor']}, from numpy and back, beside the "
+        "same network in PyTorch and as float32 ONNX. Memory is that of weights and results, without the "
+        "runtime; `model.c` keeps its weights in read-only memory, which is not counted.\n"
     )
     yield "## How to load it\n"
     for file in told["files"]:
-        yield LOADING.get(file["file"], "").format(**told["image"]) + "\n"
+        exporter = cast(ExporterModule, catalog.implementation("export", file["format"]))
+        yield f"`{file['file']}`:\n\n{exporter.LOADING.format(**told['image'])}\n"
     yield "Or, with the class names: `gnap-search predict FILE PICTURE`.\n"
 
 
@@ -142,14 +104,14 @@ def _rest(told: Mapping[str, Any]) -> Iterator[str]:
     yield f"Versions: {_listed(told['versions'])}.\n"
     yield "## Limits\n"
     yield (
-        f"It knows images like those of `{told['dataset']}` and will put anything else into one of its classes as "
-        "well, often with a high probability, which is not calibrated. Nothing was tested but accuracy on the test "
-        "images: not fairness, noise, other cameras or attacks.\n"
+        f"It knows images like those of `{told['dataset']}` and will put anything else into one of its "
+        "classes as well, often with a high probability, which is not calibrated. Nothing was tested but "
+        "accuracy on the test images: not fairness, noise, other cameras or attacks.\n"
     )
     yield "## Licence\n"
     yield (
-        "The code in `model.c` and `model.h` is gnap-search's, under Apache-2.0. The weights carry no licence of "
-        "gnap-search's: whoever trained them decides, within the terms of the data."
+        "The code in `model.c` and `model.h` is gnap-search's, under Apache-2.0. The weights carry no "
+        "licence of gnap-search's: whoever trained them decides, within the terms of the data."
     )
 
 

@@ -25,8 +25,9 @@ WARM_UP, MOST_CALLS, MOST_SECONDS = 5, 200, 1.0
 class Evaluation:
     """A model file on one split of a data set, and on this processor with one thread.
 
-    `accuracy` lies in [0, 1], `memory` is in bytes (see `LoadedModel`). The latencies are those of one image at a time, median and 95th percentile;
-    `images_per_second` is reached with 64 at a time. Each includes the way from numpy and back.
+    `accuracy` lies in [0, 1], `memory` is in bytes (see `LoadedModel`). The latencies are those of one image
+    at a time, median and 95th percentile; `images_per_second` is reached with 64 at a time. Each includes the
+    way from numpy and back.
     """
 
     path: Path

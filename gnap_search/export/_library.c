@@ -126,7 +126,7 @@ static void convolve(const struct convolution *c, const float *source, float *re
 
 /* --- phases --- */
 
-/* Every so-manieth row and column of a value, with zeros around it, as a plane of its own. */
+/* Every second row and column of a value (at stride 2), with zeros around it, as a plane of its own. */
 static void part(const float *source, int channels, int height, int width, int plane, int row, int above,
                  int beside, int down, int across, const int *phases, int count, float *result, int lines,
                  int columns)

@@ -56,7 +56,7 @@ class Layout:
 
 @dataclasses.dataclass(frozen=True)
 class Phases:
-    """How a convolution with a stride sees its source: every so-manieth row and column as planes of their own.
+    """How a convolution with a stride sees its source: every second row and column, say, is a plane.
 
     `used` are the phases that the kernel meets, row and column; a channel has a plane for each of them.
     """
@@ -95,7 +95,7 @@ class Plan:
 
 
 def plan(program: Program) -> Plan:
-    """Lay out all values, so that each lies undisturbed from the step that makes it to the last that reads it."""
+    """Lay out all values, so that each lies undisturbed from where it is made to where it is last read."""
     sizes = program.sizes
     layouts = {
         number: _layout(size, _readers(program.steps, number))

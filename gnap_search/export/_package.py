@@ -41,7 +41,7 @@ def package(
     notes: Mapping[str, Any],
     *,
     history: Mapping[str, Any] | None = None,
-    tell: Callable[[str], None] = lambda sentence: None,
+    tell: Callable[[str], None] = lambda _sentence: None,
 ) -> list[Exported]:
     """Export a model to `directory`, with a manifest and a model card.
 

@@ -56,8 +56,8 @@ def images_of(path: Path, takes: tuple[object, ...], shape: Shape | None) -> Sha
         channels, *sides = takes
         if not (isinstance(channels, int) and all(isinstance(side, int) for side in sides)):
             raise UserError(
-                f"{path.name} takes images of any size and does not say which it was made for, so pictures cannot "
-                "be made to fit: take a file that gnap-search exported."
+                f"{path.name} takes images of any size and does not say which it was made for, so pictures "
+                "cannot be made to fit: take a file that gnap-search exported."
             )
         return channels, sides[0], sides[1]
     fits = len(takes) == len(shape) and all(

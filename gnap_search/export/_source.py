@@ -290,7 +290,7 @@ def _array(kind: str, name: str, values: Iterable[str]) -> str:
 
 
 def _wrapped(text: str) -> list[str]:
-    """Lines that are broken behind commas and blanks; faster than `textwrap` on a hundred thousand numbers."""
+    """Lines that are broken behind commas and blanks; faster than `textwrap`, which matters here."""
     lines, line = [], ""
     for word in text.split(" "):
         if len(line) + len(word) >= COLUMNS:

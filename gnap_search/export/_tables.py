@@ -13,7 +13,7 @@ from gnap_search.export._program import Convolution, Linear
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Table:
-    """For each output, in their order: `counts` weights, float32, and the places that they read, from 0 on."""
+    """For each output, in their order: `counts` weights, float32, and the places that they read."""
 
     counts: np.ndarray
     places: np.ndarray

@@ -23,6 +23,14 @@ from gnap_search.structure.model import Classifier
 FILENAME = "model.c"
 BESIDE = ("model.h",)
 ROUNDING = 0.0
+LOADING = """\
+```c
+#include "model.h" /* cc -std=c99 -O3 -march=native -ffp-contract=fast -c model.c */
+
+static float image[MODEL_CHANNELS * MODEL_HEIGHT * MODEL_WIDTH]; /* pixels from 0 to 1 */
+static float logits[MODEL_CLASSES];
+model_logits(image, logits);
+```"""
 SEAL, ABOUT = "/* gnap-search model, SHA-256 of what follows: ", "/* gnap_search: "
 
 

@@ -18,6 +18,12 @@ from gnap_search.structure.model import Classifier
 FILENAME = "model.int8.onnx"
 BESIDE: tuple[str, ...] = ()
 ROUNDING = 0.25  # a logit passes many layers of 256 steps each
+LOADING = """\
+```python
+import onnxruntime  # pip install onnxruntime
+
+session = onnxruntime.InferenceSession("model.int8.onnx")  # takes and gives what model.onnx does
+```"""
 BATCH = 100  # images that the ranges are met on at once
 
 

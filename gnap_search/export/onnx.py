@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 FILENAME = "model.onnx"
 BESIDE: tuple[str, ...] = ()
 ROUNDING = 0.0
+LOADING = """\
+```python
+import numpy, onnxruntime  # pip install onnxruntime
+
+session = onnxruntime.InferenceSession("model.onnx")
+images = numpy.zeros((1, {channels}, {height}, {width}), numpy.float32)  # pixels from 0 to 1
+(logits,) = session.run(["logits"], {{"image": images}})
+```"""
 
 
 def save(model: Classifier, path: Path, notes: Mapping[str, Any], images: np.ndarray) -> None:

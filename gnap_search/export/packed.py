@@ -1,4 +1,4 @@
-"""Packed: one bit for every weight and two bytes for each that is not zero; a few lines of numpy unpack it."""
+"""Packed: a bit for every weight and two bytes for each that is not zero; a few lines of numpy unpack it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,19 @@ from gnap_search.structure.model import Classifier
 FILENAME = "model.packed.safetensors"
 BESIDE: tuple[str, ...] = ()
 ROUNDING = 2.0**-8  # each number keeps eleven binary digits, and a logit is the sum of many
+LOADING = """\
+```python
+import json, numpy, safetensors  # pip install safetensors
+
+with safetensors.safe_open("model.packed.safetensors", "numpy") as file:
+    shapes = json.loads(file.metadata()["gnap_search"])["tensors"]
+    bits, values = file.get_tensor("bits"), file.get_tensor("values")
+ends = numpy.cumsum([int(numpy.prod(shape)) for shape in shapes.values()])
+flat = numpy.zeros(ends[-1], numpy.float32)
+flat[numpy.unpackbits(bits, count=flat.size).astype(bool)] = values
+parts = zip(shapes.items(), numpy.split(flat, ends[:-1]))
+tensors = {{name: part.reshape(shape) for (name, shape), part in parts}}
+```"""
 LEAST = np.finfo(np.float16).smallest_subnormal  # what does not round to zero
 
 

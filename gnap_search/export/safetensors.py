@@ -17,6 +17,12 @@ from gnap_search.structure.model import Classifier
 FILENAME = "model.safetensors"
 BESIDE: tuple[str, ...] = ()
 ROUNDING = 0.0
+LOADING = """\
+```python
+from gnap_search.structure import model  # pip install gnap-search
+
+classifier, notes = model.load("model.safetensors")  # a torch.nn.Module; pixels from 0 to 1
+```"""
 
 
 def save(model: Classifier, path: Path, notes: Mapping[str, Any], images: np.ndarray) -> None:

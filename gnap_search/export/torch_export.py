@@ -24,6 +24,13 @@ from gnap_search.structure.model import Classifier
 FILENAME = "model.pt2"
 BESIDE: tuple[str, ...] = ()
 ROUNDING = 0.0
+LOADING = """\
+```python
+import torch
+
+run = torch.export.load("model.pt2").module()
+logits = run(torch.zeros(1, {channels}, {height}, {width}))  # pixels from 0 to 1
+```"""
 NOTES = "gnap_search.json"  # the extra file that keeps them
 
 
