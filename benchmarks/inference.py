@@ -40,8 +40,8 @@ def figures(*, small: bool) -> list[Figure]:
     compact = compacted(dense)
     with one_thread(), tempfile.TemporaryDirectory() as folder:
         files = {"dense": Path(folder) / "dense.onnx", "compacted": Path(folder) / "compacted.onnx"}
-        onnx.save(dense, files["dense"], {})
-        onnx.save(compact, files["compacted"], {})
+        onnx.save(dense, files["dense"], {}, NONE)
+        onnx.save(compact, files["compacted"], {}, NONE)
         variants = {
             "PyTorch, dense": _eager(dense),
             "PyTorch, compacted": _eager(compact),

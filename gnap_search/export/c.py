@@ -25,7 +25,8 @@ BESIDE = ("model.h",)
 ROUNDING = 0.0
 LOADING = """\
 ```c
-#include "model.h" /* cc -std=c99 -O3 -march=native -ffp-contract=fast -c model.c */
+/* cc -std=c99 -O3 -march=native -ffp-contract=fast -c model.c; where speed matters less, -O2 is right too */
+#include "model.h"
 
 static float image[MODEL_CHANNELS * MODEL_HEIGHT * MODEL_WIDTH]; /* pixels from 0 to 1 */
 static float logits[MODEL_CLASSES];

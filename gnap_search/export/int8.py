@@ -31,6 +31,8 @@ def save(model: Classifier, path: Path, notes: Mapping[str, Any], images: np.nda
     """Write the classifier as ONNX in QDQ form, after static quantisation by onnxruntime.
 
     Weights are rounded with a scale for each channel, what passes between layers with one for each tensor.
+    Weights have seven bits: processors without instructions of their own for this add two products in
+    sixteen, where eight overflow (on MNIST that put logits off by 5 instead of 1).
     """
     _runtime.require("onnx", "onnxruntime", "onnxscript")
     import onnx as library
@@ -46,7 +48,8 @@ def save(model: Classifier, path: Path, notes: Mapping[str, Any], images: np.nda
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
             weight_type=quantization.QuantType.QInt8,
-            activation_type=quantization.QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,
+            reduce_range=True,
             calibrate_method=quantization.CalibrationMethod.MinMax,
         )
         proto = library.load(rounded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import resource
@@ -61,7 +62,7 @@ def test_every_file_is_there_with_its_manifest_and_nothing_else(
 ) -> None:
     assert [file.format for file in exported] == list(FORMATS)
     names = {file.path.name for file in exported}
-    assert {path.name for path in directory.iterdir()} == names | {"model.json"}
+    assert {path.name for path in directory.iterdir()} == names | {"model.json", "model.md"}
     assert all(file.path.parent == directory for file in exported)
 
 
@@ -96,6 +97,35 @@ def test_the_manifest_tells_what_a_program_needs(
     assert manifest["versions"]["torch"] == torch.__version__
 
 
+def test_the_card_tells_people_what_they_should_know(exported: list[Exported], directory: Path) -> None:
+    card = (directory / "model.md").read_text()
+    cost = exported[0].cost
+    for told in (cost.parameters, cost.weights, cost.parameters - cost.weights, cost.total, cost.macs):
+        assert f"| {told:,} |" in card
+    headings = (
+        "Data",
+        "Accuracy",
+        "Size",
+        "Files",
+        "How to load it",
+        "How it was trained",
+        "Limits",
+        "Licence",
+    )
+    assert [line[3:] for line in card.splitlines() if line.startswith("## ")] == list(headings)
+    assert "a, b, c, d" in card and "not confirmed" in card and "pruning_strength 0.0001" in card
+    assert all(f"| `{file.path.name}` | " in card for file in exported)
+    assert "onnxruntime.InferenceSession" in card and "torch.export.load" in card
+
+
+def test_speed_is_measured_beside_pytorch_and_onnxruntime(exported: list[Exported], directory: Path) -> None:
+    speeds = {file.format: file.speed for file in exported}
+    assert all(speed and speed.seconds > 0 and speed.eager > 0 for speed in speeds.values())
+    assert speeds["onnx"] and speeds["onnx"].seconds == speeds["onnx"].onnx
+    told = json.loads((directory / "model.json").read_text())["files"][0]
+    assert told["memory"] > 0 and told["speed"]["eager"] > 0
+
+
 def test_all_may_read_the_files(exported: list[Exported]) -> None:
     umask = os.umask(0)
     os.umask(umask)
@@ -115,7 +145,7 @@ def test_exporting_again_replaces_the_files(model: Classifier, data: Data, tmp_p
     package(model, ["safetensors"], tmp_path, data, {"study": "old"})
     package(model, ["safetensors"], tmp_path, data, {"study": "new"})
     assert json.loads((tmp_path / "model.json").read_text())["study"] == "new"
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def refused(model: Classifier, data: Data, directory: Path, formats: tuple[str, ...] = FORMATS) -> str:
@@ -171,7 +201,7 @@ def test_a_file_that_answers_otherwise_is_not_kept(
 
     def wrong(path: Path, shape: tuple[int, int, int]) -> LoadedModel:
         loaded = honest(path, shape)
-        return LoadedModel(lambda images: loaded.predict(images) + 1e-2, loaded.cost)
+        return dataclasses.replace(loaded, predict=lambda images: loaded.predict(images) + 1e-2)
 
     monkeypatch.setattr(safetensors, "load", wrong)
     assert "differ by up to 1.0e-02" in refused(model, data, tmp_path / "new", ("onnx", "safetensors"))
