@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import shutil
 import subprocess
@@ -32,15 +33,20 @@ def find() -> str:
     )
 
 
-def library(source: Path) -> ctypes.CDLL:
-    """The file compiled for this processor and loaded; nothing stays on the disk.
+@functools.lru_cache(maxsize=16)
+def library(texts: tuple[tuple[str, str], ...]) -> ctypes.CDLL:
+    """The files of these names and texts, the C file first, compiled for this processor and loaded.
+
+    Nothing stays on the disk.
 
     Raises:
         UserError: there is no compiler, or it refuses the file.
     """
     with tempfile.TemporaryDirectory(prefix="gnap-search-") as folder:
+        for name, text in texts:
+            Path(folder, name).write_text(text)
         target = Path(folder) / "model.so"
-        run(source, target, (*STRICT, *FAST, "-fPIC", "-shared"))
+        run(Path(folder, texts[0][0]), target, (*STRICT, *FAST, "-fPIC", "-shared"))
         return ctypes.CDLL(str(target))
 
 

@@ -62,7 +62,8 @@ def load(path: Path, shape: Shape | None) -> LoadedModel:
     """Compile the file with the system's compiler, for this processor, and call it."""
     about = _read(path)
     fits = _runtime.images_of(path, tuple(about["shape"]), shape)
-    function = _compiler.library(path).model_logits
+    texts = tuple((file.name, file.read_text()) for file in (path, path.with_suffix(".h")))
+    function = _compiler.library(texts).model_logits
     function.argtypes, function.restype = (ctypes.c_void_p, ctypes.c_void_p), None
     classes = about["classes"]
 

@@ -102,7 +102,8 @@ def test_a_program_that_calls_it_prints_the_class(written: Path, digits: Data, t
         "    float logits[MODEL_CLASSES];\n    int i, best = 0;\n"
         "    if (fread(image, 1, sizeof image, stdin) != sizeof image)\n        return 1;\n"
         "    model_logits_of_bytes(image, logits);\n"
-        "    for (i = 1; i < MODEL_CLASSES; i++)\n        if (logits[i] > logits[best])\n            best = i;\n"
+        "    for (i = 1; i < MODEL_CLASSES; i++)\n"
+        "        if (logits[i] > logits[best])\n            best = i;\n"
         "    puts(model_classes[best]);\n    return 0;\n}\n"
     )
     program = tmp_path / "program"
@@ -127,9 +128,7 @@ def test_weights_of_zero_are_not_there(digits: Data) -> None:
     assert weights.count("f,") + weights.count("f\n") == program.cost().weights
 
 
-def test_without_a_compiler_there_is_one_sentence(
-    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_compiler_there_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
     changed = tmp_path / "model.c"
