@@ -30,10 +30,11 @@ def loaded(model: Classifier, shape: Shape, notes: Mapping[str, Any]) -> LoadedM
 
 def memory(run: nn.Module, images: Tensor) -> int:
     """Bytes of all weights and buffers, the images, and the most results that are alive at once."""
-    kept = [*run.parameters(), *run.buffers(), images]
+    kept: list[Tensor] = [*run.parameters(), *run.buffers(), images]
     with torch.no_grad(), _Living() as living:  # inference mode would hide the operations from it
         run(images)
-    return sum(_bytes(value) for value in kept) + living.most
+    most: int = living.most
+    return sum(_bytes(value) for value in kept) + most
 
 
 class _Living(TorchDispatchMode):
@@ -41,7 +42,8 @@ class _Living(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's own is not annotated
-        self.now = self.most = 0
+        self.now = 0
+        self.most = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))

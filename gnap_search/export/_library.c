@@ -1,13 +1,15 @@
 /* --- convolution --- */
 
-/* A convolution: `counts` weights for each channel, each with the place in the source that it reads first. */
+/* A convolution: `counts` weights for each channel, each with a step: how far from the one before it the stretch
+   of the source begins that it reads. */
 struct convolution {
     int channels, height, width, row; /* of the sums: from row to row there are `row` numbers */
     int pool, activate;
     int to, to_plane, to_row;          /* where results go: the first one, from plane to plane, from row to row */
     int other, other_plane, other_row; /* the same of what is added */
     const float *weights, *biases;
-    const place *places, *counts;
+    const step *steps;
+    const number *counts;
 };
 
 /* So many neighbouring floats are computed at once, where the compiler is told of such a processor. */
@@ -39,14 +41,14 @@ typedef float lanes;
 #define EACH_7(DO) EACH_6(DO) DO(6)
 #define EACH_8(DO) EACH_7(DO) DO(7)
 #define SUM(n)                                                                                           \
-    static void sum_##n(const float *source, const place *places, const float *weights, int count, float bias, \
+    static void sum_##n(const float *source, const step *steps, const float *weights, int count, float bias, \
                         float *result)                                                                   \
     {                                                                                                    \
         lanes *to = (lanes *)(void *)result;                                                             \
         int k;                                                                                           \
         EACH_##n(BEGIN)                                                                                  \
         for (k = 0; k < count; k++) {                                                                    \
-            const lanes *stretch = (const lanes *)(const void *)(source + places[k]);                    \
+            const lanes *stretch = (const lanes *)(const void *)(source += steps[k]);                    \
             const float weight = weights[k];                                                             \
             EACH_##n(ADD)                                                                                \
         }                                                                                                \
@@ -54,7 +56,7 @@ typedef float lanes;
     }
 SUM(1) SUM(2) SUM(3) SUM(4) SUM(5) SUM(6) SUM(7) SUM(8)
 
-typedef void (*summing)(const float *, const place *, const float *, int, float, float *);
+typedef void (*summing)(const float *, const step *, const float *, int, float, float *);
 static const summing sum_lanes[] = {0, sum_1, sum_2, sum_3, sum_4, sum_5, sum_6, sum_7, sum_8};
 
 /* The greatest of each square of sums, one row of them after the other; the sums are used up. */
@@ -104,7 +106,7 @@ static void finish(const struct convolution *c, const float *sum, float *to, con
 static void convolve(const struct convolution *c, const float *source, float *result, const float *other)
 {
     const int length = ((c->height - 1) * c->row + c->width + LANES - 1) / LANES;
-    const place *places = c->places;
+    const step *steps = c->steps;
     const float *weights = c->weights;
     int channel, begin, now;
     for (channel = 0; channel < c->channels; channel++) {
@@ -112,10 +114,10 @@ static void convolve(const struct convolution *c, const float *source, float *re
         const int count = (int)c->counts[channel];
         for (begin = 0; begin < length; begin += now) {
             now = length - begin > 8 ? (length - begin < 16 ? (length - begin + 1) / 2 : 8) : length - begin;
-            sum_lanes[now](source + begin * LANES, places, weights, count, c->biases[channel],
+            sum_lanes[now](source + begin * LANES, steps, weights, count, c->biases[channel],
                            sums + begin * LANES);
         }
-        places += count;
+        steps += count;
         weights += count;
         if (c->pool > 1)
             pool_sums(c, sums, to);
@@ -146,26 +148,25 @@ static void part(const float *source, int channels, int height, int width, int p
 
 /* --- linear --- */
 
-/* A fully connected layer: `counts` weights for each output, each with the place in the source that it reads. */
+/* A fully connected layer: `counts` weights for each output, each with a step to the number that it reads. */
 static void connect(const float *source, int outputs, int activate, const float *weights, const float *biases,
-                    const place *places, const place *counts, float *result)
+                    const step *steps, const number *counts, float *result)
 {
     int output, n;
     for (output = 0; output < outputs; output++) {
         const int count = (int)counts[output];
-        float a = biases[output], b = 0.0f, c = 0.0f, d = 0.0f;
-        for (n = 0; n + 4 <= count; n += 4) {
-            a += weights[n] * source[places[n]];
-            b += weights[n + 1] * source[places[n + 1]];
-            c += weights[n + 2] * source[places[n + 2]];
-            d += weights[n + 3] * source[places[n + 3]];
+        const float *at = source;
+        float a = biases[output], b = 0.0f;
+        for (n = 0; n + 2 <= count; n += 2) {
+            a += weights[n] * *(at += steps[n]);
+            b += weights[n + 1] * *(at += steps[n + 1]);
         }
-        for (; n < count; n++)
-            a += weights[n] * source[places[n]];
-        a = (a + b) + (c + d);
+        if (n < count)
+            a += weights[n] * *(at += steps[n]);
+        a += b;
         result[output] = activate && a < 0.0f ? 0.0f : a;
         weights += count;
-        places += count;
+        steps += count;
     }
 }
 

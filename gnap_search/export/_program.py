@@ -166,7 +166,7 @@ class _Reader:
 
     def arithmetic(self, node: fx.Node, given: Mapping[str, Any]) -> None:
         """A value and a number, or the sum of two values."""
-        sign = SIGNS[node.target]
+        sign = SIGNS[node.target]  # type: ignore[index]  # an operation of ATen, or it would not be here
         source, other = self._source(node, given["self"]), given["other"]
         if given.get("alpha", 1) != 1:
             raise _unknown(node)
@@ -310,19 +310,20 @@ def _joined(steps: Sequence[Step]) -> list[Step]:
 
 def _extended(before: Step, step: Step) -> Step | None:
     """One step instead of two, where that computes the same."""
-    result = {"result": step.result, "size": step.size}
+    longer = dataclasses.replace(before, result=step.result, size=step.size)
+    alone = len(step.sources) == 1
     if isinstance(step, Pointwise):
-        if isinstance(before, Pointwise) and len(step.sources) == 1:
-            return dataclasses.replace(before, **result, expressions=before.expressions + step.expressions)
-        if isinstance(before, Weighted) and step.expressions == (RELU,) and len(step.sources) == 1:
-            return dataclasses.replace(before, **result, activate=True)
-        if len(step.sources) == 2 and not step.expressions and _sums_only(before):
+        if isinstance(longer, Pointwise) and alone:
+            return dataclasses.replace(longer, expressions=longer.expressions + step.expressions)
+        if isinstance(longer, Weighted) and alone and step.expressions == (RELU,):
+            return dataclasses.replace(longer, activate=True)
+        if not (alone or step.expressions) and _sums_only(before):
             (other,) = (source for source in step.sources if source != before.result)
-            return dataclasses.replace(before, **result, sources=(*before.sources, other))
-    elif isinstance(step, Pooling) and isinstance(before, Convolution) and len(before.sources) == 1:
+            return dataclasses.replace(longer, sources=(*before.sources, other))
+    elif isinstance(step, Pooling) and isinstance(longer, Convolution) and len(before.sources) == 1:
         side = step.window[0]
-        if not step.mean and before.pool == 1 and step.window == step.stride == (side, side):
-            return dataclasses.replace(before, **result, pool=side)  # it commutes with the ReLU
+        if not step.mean and longer.pool == 1 and step.window == step.stride == (side, side):
+            return dataclasses.replace(longer, pool=side)  # it commutes with the ReLU
     return None
 
 

@@ -53,13 +53,13 @@ def images_of(path: Path, takes: tuple[object, ...], shape: Shape | None) -> Sha
         UserError: they do not fit, or the file takes some of any size and none are at hand.
     """
     if shape is None:
-        channels, *sides = takes
-        if not (isinstance(channels, int) and all(isinstance(side, int) for side in sides)):
+        channels, height, width = takes
+        if not (isinstance(channels, int) and isinstance(height, int) and isinstance(width, int)):
             raise UserError(
                 f"{path.name} takes images of any size and does not say which it was made for, so pictures "
                 "cannot be made to fit: take a file that gnap-search exported."
             )
-        return channels, sides[0], sides[1]
+        return channels, height, width
     fits = len(takes) == len(shape) and all(
         taken == given for taken, given in zip(takes, shape, strict=True) if isinstance(taken, int)
     )

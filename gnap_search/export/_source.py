@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from gnap_search.export import _memory, _tables
 from gnap_search.export._program import (
@@ -30,7 +32,8 @@ LIBRARY = Path(__file__).with_name("_library.c")
 FLOAT = 4  # bytes
 SLACK = 15  # floats beyond the last one that a processor may read and write with it
 COLUMNS = 108  # of a line of numbers
-SHORT = 1 << 16  # an unsigned short is below it
+MOST = {"unsigned char": (1 << 8) - 1, "unsigned short": (1 << 16) - 1, "unsigned int": (1 << 32) - 1}
+FILLING = 0.05  # weights of zero that are worth a table of bytes, as a share of the others
 HEADER = """\
 /* A classifier of images, written by gnap-search. SPDX-License-Identifier: Apache-2.0 */
 #ifndef GNAP_SEARCH_MODEL_H
@@ -69,6 +72,7 @@ class Source:
         self._tables = {
             step.result: self._table(step) for step in program.steps if isinstance(step, Weighted)
         }
+        self._tables = _narrow(self._tables)
         self._sums = max((_sums(step, self._row(step)) for step in _convolutions(program)), default=0)
         self._values = self._plan.floats + (SLACK if self._sums else 0)
 
@@ -91,12 +95,11 @@ class Source:
 
     def text(self, header: str) -> str:
         """The C file; `header` is the name of the file that it includes."""
-        numbers = [array for table in self._tables.values() for array in (table.places, table.counts)]
-        greatest = max((int(array.max(initial=0)) for array in numbers), default=0)
         parts = [
             f'#include "{header}"',
             *([_names(self._classes)] if self._classes else []),
-            f"typedef unsigned {'short' if greatest < SHORT else 'int'} place;",
+            f"typedef {_kind(table.steps for table in self._tables.values())} step;",
+            f"typedef {_kind(table.counts for table in self._tables.values())} number;",
             f"static float values[{self._values}];",
             *([f"static float sums[{self._sums}];"] if self._sums else []),
             *self._library(),
@@ -111,6 +114,7 @@ class Source:
         source = self._plan.layouts[step.sources[0]]
         if isinstance(step, Convolution):
             return _tables.of_convolution(step, source, self._plan.phases.get(step.result))
+        assert isinstance(step, Linear), "there are no other layers"
         return _tables.of_linear(step, source)
 
     def _row(self, step: Convolution) -> int:
@@ -131,8 +135,8 @@ class Source:
         arrays = [
             _array("float", f"weights_{number}", (literal(value) for value in table.weights.tolist())),
             _array("float", f"biases_{number}", (literal(value) for value in step.bias.tolist())),
-            _array("place", f"places_{number}", map(str, table.places.tolist())),
-            _array("place", f"counts_{number}", map(str, table.counts.tolist())),
+            _array("step", f"steps_{number}", map(str, table.steps.tolist())),
+            _array("number", f"counts_{number}", map(str, table.counts.tolist())),
         ]
         if isinstance(step, Convolution):
             arrays += [*self._phase_constants(step), self._convolution(step)]
@@ -155,7 +159,7 @@ class Source:
             "activate": int(step.activate),
             **{"to": to.begin, "to_plane": to.plane, "to_row": to.row},
             **{"other": other.begin, "other_plane": other.plane, "other_row": other.row},
-            **{name: f"{name}_{number}" for name in ("weights", "biases", "places", "counts")},
+            **{name: f"{name}_{number}" for name in ("weights", "biases", "steps", "counts")},
         }
         told = ", ".join(f".{name} = {value}" for name, value in fields.items())
         return "\n".join(_wrapped(f"static const struct convolution convolution_{number} = {{{told}}};"))
@@ -193,7 +197,7 @@ class Source:
         number, layout = step.result, self._plan.layouts[step.sources[0]]
         to = self._plan.layouts[number]
         if isinstance(step, Linear):
-            arrays = ", ".join(f"{name}_{number}" for name in ("weights", "biases", "places", "counts"))
+            arrays = ", ".join(f"{name}_{number}" for name in ("weights", "biases", "steps", "counts"))
             return [f"connect({sources[0]}, {step.size[0]}, {int(step.activate)}, {arrays}, {result});"]
         if isinstance(step, Pooling):
             window = f"{layout.plane}, {layout.row}, {_comma(step.window)}, {_comma(step.stride)}"
@@ -249,6 +253,19 @@ class Source:
     def _start(self, value: int) -> int:
         """Where the first number of a value lies."""
         return self._plan.starts[value] + self._plan.layouts[value].begin
+
+
+def _narrow(tables: Mapping[int, Table]) -> dict[int, Table]:
+    """The tables with steps of a byte, if that does not take many weights of zero."""
+    bytes_only = {number: table.within(MOST["unsigned char"]) for number, table in tables.items()}
+    before, after = (sum(len(table.weights) for table in each.values()) for each in (tables, bytes_only))
+    return bytes_only if after <= (1 + FILLING) * before else dict(tables)
+
+
+def _kind(arrays: Iterable[np.ndarray]) -> str:
+    """The smallest of C's types that holds all these numbers."""
+    greatest = max((int(array.max(initial=0)) for array in arrays), default=0)
+    return next(kind for kind, most in MOST.items() if greatest <= most)
 
 
 def _convolutions(program: Program) -> list[Convolution]:

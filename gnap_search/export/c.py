@@ -52,7 +52,7 @@ def save(model: Classifier, path: Path, notes: Mapping[str, Any], images: np.nda
         "memory": source.memory,
         "notes": dict(notes),
     }
-    told = json.dumps(about).replace("/", "\\/")  # nothing in it may end the comment, or seem to begin one
+    told = json.dumps(about).replace("*", "\\u002a").replace("?", "\\u003f")  # C must see no comment in it
     text = f"{ABOUT}{told} */\n{source.text(header.name)}"
     path.write_text(f"{SEAL}{_digest(text)} */\n{text}")
     header.write_text(source.header())

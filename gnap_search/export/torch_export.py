@@ -38,11 +38,11 @@ def save(model: Classifier, path: Path, notes: Mapping[str, Any], images: np.nda
     """Write the folded classifier's graph, for any batch; `notes` is its extra file `gnap_search.json`."""
     del images
     plain = model.fold().cpu()
-    images = torch.zeros(2, *model.blueprint.shape)  # a batch of one would be taken for a constant
+    blank = torch.zeros(2, *model.blueprint.shape)  # a batch of one would be taken for a constant
     buffer = io.BytesIO()
     with _runtime.quietly():
         program = torch.export.export(
-            plain, (images,), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},)
+            plain, (blank,), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},)
         )
         for node in program.graph.nodes:
             node.meta.pop("stack_trace", None)  # it names files of the exporting machine
