@@ -158,7 +158,7 @@ class Various(nn.Module):
         self.first = nn.Conv2d(3, 4, (3, 5), stride=(2, 1), padding=(1, 2))
         self.second = nn.Conv2d(4, 6, 3, padding=2, dilation=2, groups=2)
         self.third = nn.Conv2d(6, 6, 3, padding=(0, 1), bias=False)
-        self.head = nn.Linear(6 * 2 * 3, 5)
+        self.head = nn.Linear(6 * 2 * 4, 5)
 
     def forward(self, images: Tensor) -> Tensor:
         values = functional.relu6(self.first(images) * 3.0 + 0.5)
