@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -113,6 +114,7 @@ def test_the_command_repeats_the_study_and_keeps_no_password(run: Run) -> None:
     assert 'dataset = "mnist"' in told(run)["file"]
 
 
+@pytest.mark.xdist_group("long_study")
 def test_every_front_network_is_told_layer_by_layer(long_study: Status, long_dossier: dict[str, Any]) -> None:
     front, networks = long_study.run.front(), long_dossier["studies"][0]["networks"]
     assert list(networks) == [point.id for point in front.points]
@@ -140,3 +142,21 @@ def test_a_study_without_a_point_is_refused(make_run: MakeRun) -> None:
     idle = make_run("idle", [])
     with pytest.raises(UserError, match="The front is empty"):
         gnap_search.report("idle", runs=idle.folder.parent)
+
+
+def test_several_methods_and_costs_are_told_apart(make_point: MakePoint, make_run: MakeRun) -> None:
+    points = [make_point(0, 1, 100, 0.5), make_point(1, 1, 200, 0.6)]
+    cheap = dataclasses.replace(make_point(2, 1, 300, 0.55), macs=1)  # on the front, but not in the plane
+    run = make_run("several", [*points, cheap])
+    for trial, method in enumerate(("gnap", "dense", "dense")):
+        plan = {"method": method, "settings": {"seed_scale": 1.0 + trial}}
+        (run.trial_folder(trial) / "plan.json").write_text(json.dumps(plan))
+    several = spec.resolve({"dataset": "mnist", "method": "gnap,dense"})
+    costs = several.model_copy(update={"objectives": ("accuracy", "parameters", "macs")})
+    (run.folder / "study.toml").write_text(costs.to_toml())
+    study = told(Run(run.folder))
+    assert study["methods"] == {"dense": "structured", "gnap": "unstructured"}
+    assert [trial["method"] for trial in study["trials"]] == ["gnap", "dense", "dense"]
+    assert [one["plane"] for one in study["front"]] == [True, True, False]
+    assert [one["name"] for one in study["settings"]] == ["seed_scale"] and study["costs"][1] == "macs"
+    assert study["progress"]["hypervolume"][-1] == pytest.approx(study["hypervolume"], abs=1e-6)

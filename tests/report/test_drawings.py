@@ -198,6 +198,7 @@ def test_a_drawing_names_all_that_is_in_it_in_type_that_stays_type(run: Run, tmp
     assert b"/Type3" not in (tmp_path / "front.pdf").read_bytes(), "journals refuse it"
 
 
+@pytest.mark.xdist_group("long_study")
 def test_thousands_of_epochs_are_one_picture_in_a_vector_format(long_study: Status, tmp_path: Path) -> None:
     plot.save(long_study.run, tmp_path / "front.svg")
     assert (tmp_path / "front.svg").stat().st_size < 300_000

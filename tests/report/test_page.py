@@ -31,6 +31,7 @@ LATEST = 1.0  # seconds to its first paint
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)"),
     pytest.mark.timeout(120),
+    pytest.mark.xdist_group("long_study"),
 ]
 
 

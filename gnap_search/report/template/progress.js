@@ -6,7 +6,7 @@ const COST_TITLES = {
   epochs: "epochs, summed over trials",
   macs: "multiply-accumulates an image, summed over epochs",
 };
-const COST_WORDS = { seconds: duration, epochs: count, macs: short };
+const COST_WORDS = { seconds: timeTick, epochs: count, macs: short };
 
 function drawProgress(state) {
   const area = canvas(
@@ -58,6 +58,12 @@ function timeTicks(most, number) {
   const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
   const step = steps.find((one) => most / one <= number) ?? 86400 * Math.ceil(most / 86400 / number);
   return Array.from({ length: Math.floor(most / step) + 1 }, (_, index) => index * step);
+}
+
+/** A tick's time as it is: `50 s`, `1:10 min`, `2 min`, `1 h 30 min`. */
+function timeTick(seconds) {
+  if (seconds < 60 || seconds % 60 === 0) return duration(seconds);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} min`;
 }
 
 function progressWords(state, { index, row }) {
