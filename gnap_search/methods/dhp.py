@@ -19,8 +19,8 @@ its own, and the classifier is plain, as in the authors' code; there the channel
 classifier reads stay, which is a setting here.
 
 Deviations: the authors look every hundred batches whether the search is over, here it is once an epoch, so
-the target may have been passed; and a search that is too short never gets there. Either way the cut is made
-where the cost comes to the target: among the thresholds that are cheap enough it takes the lowest one.
+the target may have been passed; and a search that is too short never gets there. Either way channels go, the
+smallest latents first and equal ones, zeros above all, by chance, until the cost is at the target.
 Latents have no weight decay. The learning rate does not start anew when the weights have become plain, it
 falls in the finish alone. The maps and biases of a pair lie with outputs first.
 """
@@ -71,9 +71,26 @@ class Latents(nn.Module):
         """Channels of every group."""
         return {group: len(latent) for group, latent in self.of.items()}
 
-    def magnitudes(self) -> dict[str, Tensor]:
-        """Of each group that may be pruned, on the processor."""
-        return {group: self.of[group].detach().abs().cpu() for group in self.prunable}
+    @torch.no_grad()
+    def smallest_first(self, staying: int) -> list[tuple[str, int]]:
+        """Group and number of each channel that may go, by the magnitude of its latent; equal ones by chance.
+
+        The `staying` largest of every group are not among them.
+        """
+        found: list[tuple[float, str, int]] = []
+        for group in self.prunable:
+            magnitude = self.of[group].abs().cpu()
+            order = torch.randperm(len(magnitude))
+            smallest = order[magnitude[order].argsort(stable=True)][: max(0, len(magnitude) - staying)]
+            found += [(float(magnitude[channel]), group, channel) for channel in smallest.tolist()]
+        chance = torch.randperm(len(found)).tolist()
+        ranked = sorted(zip(found, chance, strict=True), key=lambda one: (one[0][0], one[1]))
+        return [(group, channel) for (_, group, channel), _ in ranked]
+
+    def below(self, threshold: float, order: Sequence[tuple[str, int]]) -> int:
+        """How many channels of that order have a latent of a smaller magnitude than the threshold."""
+        magnitudes = {group: self.of[group].detach().abs().tolist() for group in self.prunable}
+        return sum(magnitudes[group][channel] < threshold for group, channel in order)
 
 
 class HyperNetwork(nn.Module):
@@ -127,7 +144,7 @@ class DHP(FixedWidths):
     sparsity: ClassVar[str] = "structured"
 
     target: float = setting(0.5, "what is left of the network's cost", Bounds(0, 1))
-    regularization: float = setting(1e-2, "how fast latents shrink, a learning rate of 1", Bounds(0, 1e3))
+    regularization: float = setting(1.0, "shrinkage of latents a step at a learning rate of 1", Bounds(0, 1e3))
     resource: str = setting("flops", "what is counted as cost", Bounds(choices=("flops", "parameters")))
     stop_limit: float = setting(0.02, "cost above the target at which the search ends", Bounds(0, 1))
     threshold: float = setting(5e-3, "magnitude of a latent below which its channel goes", Bounds(0, 1))
@@ -180,26 +197,26 @@ class DHP(FixedWidths):
         widths = {**dict.fromkeys(blueprint.groups, 0), **latents.widths}
         first = history[0].widths if history else widths
         allowed = (self.target + self.stop_limit) * self._cost(blueprint, first)
-        magnitudes = latents.magnitudes()
+        order = latents.smallest_first(self.least_channels)
 
-        def affordable(threshold: float) -> bool:
-            kept = {group: len(keep) for group, keep in self._kept(magnitudes, threshold).items()}
-            return self._cost(blueprint, {**widths, **kept}) <= allowed
+        def kept(removed: int) -> dict[str, list[int]]:
+            gone = set(order[:removed])
+            return {
+                group: [channel for channel in range(widths[group]) if (group, channel) not in gone]
+                for group in latents.prunable
+            }
 
-        if not (latents.last_epoch or affordable(self.threshold)):
+        def affordable(removed: int) -> bool:
+            left = {group: len(channels) for group, channels in kept(removed).items()}
+            return self._cost(blueprint, {**widths, **left}) <= allowed
+
+        if not (latents.last_epoch or affordable(latents.below(self.threshold, order))):
             return []
-        thresholds = [0.0, *sorted({value for one in magnitudes.values() for value in one.tolist()})]
-        place = bisect.bisect_left(thresholds, 1, key=affordable)
-        kept = self._kept(magnitudes, [*thresholds, math.inf][place])
-        return [Settle(), *(Cut(group, keep) for group, keep in kept.items() if len(keep) < widths[group])]
-
-    def _kept(self, magnitudes: Mapping[str, Tensor], threshold: float) -> dict[str, tuple[int, ...]]:
-        """Group -> the channels whose latents reach the threshold, or are among those that stay anyway."""
-        kept: dict[str, tuple[int, ...]] = {}
-        for group, magnitude in magnitudes.items():
-            least = magnitude.topk(min(self.least_channels, len(magnitude))).values[-1]
-            kept[group] = tuple(torch.nonzero(magnitude >= least.clamp_max(threshold)).flatten().tolist())
-        return kept
+        channels = kept(bisect.bisect_left(range(len(order)), 1, key=affordable))
+        return [
+            Settle(),
+            *(Cut(group, tuple(one)) for group, one in channels.items() if len(one) < widths[group]),
+        ]
 
     def _cost(self, blueprint: Blueprint, widths: Mapping[str, int]) -> int:
         return price(self.resource, blueprint, tuple(widths.items()))

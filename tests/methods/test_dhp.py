@@ -174,6 +174,17 @@ def test_a_search_that_is_over_ends_at_its_target_however_large_the_latents_are(
     assert abs(after / before - target) <= method.stop_limit
 
 
+def test_a_target_that_was_passed_is_met_though_many_latents_are_zero() -> None:
+    torch.manual_seed(3)
+    method, widths = DHP(target=0.6), seed(RESIDUAL, 3)
+    model, latents = attached(method, RESIDUAL, widths)
+    for latent in latents.of.values():
+        latent.data[1:] = 0
+    left = surgery.Operation(widths, method.prune(model, RESIDUAL, [])).widths
+    before, after = (price("flops", RESIDUAL, tuple(one.items())) for one in (widths, left))
+    assert abs(after / before - 0.6) <= method.stop_limit
+
+
 def test_the_search_ends_as_soon_as_the_latents_below_the_threshold_are_enough() -> None:
     method = DHP(target=0.5, threshold=0.1, stop_limit=0.05)
     widths = seed(RESIDUAL, 1)
