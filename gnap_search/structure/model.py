@@ -38,6 +38,18 @@ class Blueprint:
         )
         return module
 
+    def seed_widths(self, scale: float) -> dict[str, int]:
+        """The widths that the architecture starts with, about proportional to `scale`."""
+        network = catalog.implementation("networks", self.network)
+        widths: dict[str, int] = network.seed_widths(self.shape, scale)
+        return widths
+
+    @property
+    def optional(self) -> frozenset[str]:
+        """The groups that may have width 0: inner channels of blocks that are identities without them."""
+        groups: frozenset[str] = getattr(catalog.implementation("networks", self.network), "OPTIONAL", frozenset())
+        return groups
+
 
 class Classifier(nn.Module):
     """A plain network with its normalisation inside: images in [0, 1], N x C x H x W -> logits, N x classes.

@@ -24,6 +24,7 @@ class TrainingSettings:
     finishing_share: float = setting(0.5, "share of the epochs without growth", Bounds(0, 1))
     augmented_share: float = setting(0.5, "share of the training images that are augmented", Bounds(0, 1))
     seed_scale: float = setting(1.0, "starting widths / the network's own", Bounds(0.01, 64))
+    seed_depth: float = setting(1.0, "share of the residual blocks that exist at the start", Bounds(0, 1))
     precision: str = setting(
         "auto", "arithmetic of training", Bounds(choices=("auto", "float32", "bfloat16"))
     )

@@ -58,9 +58,7 @@ class Trainer:
         self._validation = images.to_device(data.validation, device)
         self.mean, self.deviation = images.statistics(data.train)
         self.points: list[Point] = []
-        network = catalog.implementation("networks", plan.network)
-        self._optional: frozenset[str] = getattr(network, "OPTIONAL", frozenset())
-        self.widths: dict[str, int] = network.seed_widths(data.shape, self.settings.seed_scale)
+        self.widths = seed_widths(self.blueprint, self.settings.seed_scale, self.settings.seed_depth)
         self.settled = False
         self._slots = find(self._assemble, self.widths)
         self._liveness = Liveness(self.blueprint, self.widths)
@@ -175,7 +173,7 @@ class Trainer:
     def _remove_dead(self) -> None:
         """Remove the channels that have died, from the live network and the plain one."""
         # The plain network has the same zeros, and no parametrization to compute once more.
-        dead = surgery.remaining(self._liveness(self.classifier.network, self.widths), self._optional)
+        dead = surgery.remaining(self._liveness(self.classifier.network, self.widths), self.blueprint.optional)
         if dead:
             self._apply(dead)
             self.classifier = self._plain.follow(self.model, self.widths)
@@ -306,6 +304,16 @@ class Trainer:
                     key: _laid_out_like(parameter, value) for key, value in moments.items()
                 }
         self.classifier = self._plain.follow(self.model, self.widths)
+
+
+def seed_widths(blueprint: Blueprint, scale: float, depth: float) -> dict[str, int]:
+    """The widths that a training starts with; a share of the blocks that may vanish, spread evenly, is open."""
+    widths = blueprint.seed_widths(scale)
+    blocks = [group for group in widths if group in blueprint.optional]
+    for index, group in enumerate(blocks):
+        if math.ceil((index + 1) * depth) == math.ceil(index * depth):
+            widths[group] = 0
+    return widths
 
 
 def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:

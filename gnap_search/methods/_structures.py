@@ -1,0 +1,202 @@
+"""Structures: the filters and layers that a network may have, with a mask score each, present or not.
+
+A group of channels has as many places as it may become wide. Which of them its channels take is a buffer that
+surgery moves as it moves the channels; scores lie beside it in tensors of constant length, so that what is
+cut keeps its score, its moments and its age until it returns.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from gnap_search.structure.cost import Meter, positions
+from gnap_search.structure.layers import Unit
+from gnap_search.structure.model import Blueprint
+from gnap_search.structure.slots import ends
+
+
+class Scores(nn.Module):
+    """A mask score for each of some structures, its temperature, and the epochs that it has been trained."""
+
+    age: Tensor
+    temperature: Tensor
+
+    def __init__(self, scores: Tensor) -> None:
+        super().__init__()
+        self.score = nn.Parameter(scores)
+        self.register_buffer("age", torch.zeros(len(scores)))
+        self.register_buffer("temperature", torch.ones(len(scores)))
+
+    def masks(self) -> Tensor:
+        """sigmoid(temperature x score), a value a structure."""
+        return torch.sigmoid(self.temperature * self.score)
+
+    def warm(self, first: float, last: float, epochs: int) -> None:
+        """Set the temperatures: from the first to the last one, geometrically, in so many epochs of training."""
+        self.temperature.copy_(first * (last / first) ** (self.age / epochs).clamp(max=1))
+
+
+class Group(nn.Module):
+    """The filters of a group of channels, and the layer that they make up where it may vanish.
+
+    Attributes:
+        place: which structure each channel is, a number a channel.
+        wanted: which structures have been drawn and are to grow; a truth value a structure.
+    """
+
+    place: Tensor
+    wanted: Tensor
+
+    def __init__(self, filters: Scores, layer: Scores | None, width: int) -> None:
+        super().__init__()
+        self.filters, self.layer = filters, layer
+        places = len(filters.score)
+        # Where a network starts wider than it may become, several channels are one structure.
+        self.register_buffer("place", torch.arange(width) % places)
+        self.register_buffer("wanted", torch.zeros(places, dtype=torch.bool))
+
+    @property
+    def kinds(self) -> tuple[Scores, ...]:
+        """The scores of the filters, and that of the layer if there is one."""
+        return (self.filters,) if self.layer is None else (self.filters, self.layer)
+
+    @property
+    def present(self) -> Tensor:
+        """Which structures the network has at the moment, a truth value each."""
+        return torch.zeros_like(self.wanted).index_fill_(0, self.place, value=True)
+
+    def masks(self) -> Tensor:
+        """The mask of every channel."""
+        return self.filters.masks()[self.place]
+
+    def open_width(self) -> int:
+        """How many filters have scores above 0: none where the layer has not, else one at least."""
+        if self.layer is not None and float(self.layer.score) <= 0:
+            return 0
+        return max(1, int((self.filters.score > 0).sum()))
+
+    @torch.no_grad()
+    def welcome(self) -> None:
+        """Give the newest channels the places of the structures that they were wanted as."""
+        born = torch.nonzero(self.wanted).flatten()
+        if len(born):
+            self.place[-len(born) :] = born
+            self.wanted.zero_()
+
+    @torch.no_grad()
+    def grow_older(self) -> None:
+        """Count an epoch for what is present."""
+        self.filters.age += self.present
+        if self.layer is not None and len(self.place):
+            self.layer.age += 1
+
+
+class Structures(nn.ModuleDict):
+    """All groups of a network by name, kept in it beside its layers.
+
+    Attributes:
+        price: what an open structure costs at the moment, in nats; below zero it is a reward.
+    """
+
+    price: Tensor
+
+    def __init__(self, blueprint: Blueprint, groups: Mapping[str, Group]) -> None:
+        super().__init__(groups)
+        self.blueprint = blueprint
+        self.sampling, self.last = False, False
+        self.register_buffer("price", torch.zeros(()))
+
+    def named(self) -> dict[str, Group]:
+        """The groups by name, with their type."""
+        return {name: group for name, group in self.items() if isinstance(group, Group)}
+
+    def scores(self) -> list[Scores]:
+        """Those of all filters and layers."""
+        return [scores for group in self.named().values() for scores in group.kinds]
+
+    def open_widths(self) -> dict[str, int]:
+        """How many structures of every group have scores above 0; one where a group may not be empty."""
+        return {name: group.open_width() for name, group in self.named().items()}
+
+
+def structures(model: nn.Module) -> Structures:
+    """Those that `attach` gave a model."""
+    found = model.get_submodule("structures")
+    assert isinstance(found, Structures)
+    return found
+
+
+class FilterMask(nn.Module):
+    """A parametrization: all that a weight reads of a channel is multiplied by the channel's mask."""
+
+    def __init__(self, group: Group, span: int) -> None:
+        super().__init__()
+        self._group, self._span = (group,), span  # in a tuple, so that the group keeps its one place
+
+    def forward(self, weight: Tensor) -> Tensor:
+        masks = self._group[0].masks()
+        if self._span > 1:
+            masks = masks.repeat_interleave(self._span)
+        return weight * masks.view(1, -1, *[1] * (weight.ndim - 2))
+
+
+class LayerMask(nn.Module):
+    """A parametrization: a value of the norm behind a layer is multiplied by the layer's mask."""
+
+    def __init__(self, layer: Scores) -> None:
+        super().__init__()
+        self._layer = (layer,)
+
+    def forward(self, values: Tensor) -> Tensor:
+        return values * self._layer[0].masks()
+
+
+def widths_of(model: nn.Module, blueprint: Blueprint, groups: tuple[str, ...]) -> dict[str, int]:
+    """Channels of every group of a model: rows of the weights into it, none where there is no such weight."""
+    widths = dict.fromkeys(groups, 0)
+    present = dict(model.named_parameters())
+    for path, end in ends(blueprint, groups).items():
+        if end.target is not None and path in present:
+            widths[end.target] = present[path].shape[0]
+    return widths
+
+
+def parametrize_readers(model: nn.Module, of: Structures) -> None:
+    """Put the masks over the weights that read masked channels, and over the norms behind layers."""
+    groups = of.named()
+    present = dict(model.named_modules())
+    for path, end in ends(of.blueprint, tuple(groups)).items():
+        name = path.rpartition(".")[0]
+        if end.source is None or name not in present:
+            continue
+        group = groups[end.source]
+        parametrize.register_parametrization(
+            present[name], "weight", FilterMask(group, end.span), unsafe=True
+        )
+        unit = present[name.rpartition(".")[0]]
+        if group.layer is not None and isinstance(unit, Unit) and unit.norm is not None:
+            for value in ("weight", "bias"):
+                if getattr(unit.norm, value) is not None:
+                    mask = LayerMask(group.layer)
+                    parametrize.register_parametrization(unit.norm, value, mask, unsafe=True)
+
+
+@functools.lru_cache(maxsize=4096)
+def cost(blueprint: Blueprint, resource: str, widths: tuple[tuple[str, int], ...]) -> int:
+    """The `parameters` of a network of these widths, or the `macs` of an image: multiply-accumulates."""
+    with torch.device("meta"):  # shapes alone
+        network = blueprint.build(dict(widths))
+    if resource == "parameters":
+        return sum(parameter.numel() for parameter in network.parameters())
+    return Meter(network, _positions(blueprint, tuple((group, min(1, width)) for group, width in widths))).macs
+
+
+@functools.lru_cache(maxsize=64)
+def _positions(blueprint: Blueprint, widths: tuple[tuple[str, int], ...]) -> dict[str, int]:
+    with torch.random.fork_rng(devices=[]):  # what is drawn is thrown away, and nobody else must miss it
+        return positions(blueprint.build(dict(widths)), blueprint.shape)

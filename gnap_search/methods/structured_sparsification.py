@@ -1,0 +1,224 @@
+"""Structured sparsification: filters and layers come and go by chance, as their mask scores say, under a budget.
+
+Growing Efficient Deep Networks by Structured Continuous Sparsification, X. Yuan, P. Savarese and M. Maire,
+arXiv 2007.15353 (ICLR 2021).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from gnap_search.contracts import ParameterGroup, Progress
+from gnap_search.methods import _structures
+from gnap_search.methods._structures import Group, Scores, Structures, structures
+from gnap_search.results import Point
+from gnap_search.settings import Bounds, setting
+from gnap_search.structure.edits import Cut, Edit, Grow
+from gnap_search.structure.model import Blueprint
+
+
+@dataclasses.dataclass(frozen=True)
+class StructuredSparsification:
+    """The settings of the method; the first is what a search varies."""
+
+    sparsity: ClassVar[str] = "structured"
+
+    budget: float = setting(0.1, "share of the full network that is wanted in the end", Bounds(1e-4, 1))
+    resource: str = setting("parameters", "what is shared out", Bounds(choices=("parameters", "macs")))
+    cap: float = setting(4.0, "widths of the full network / the network's own", Bounds(0.01, 64))
+    price: float = setting(0.01, "price or reward of a structure at most, in nats", Bounds(0, 10))
+    seed_score: float = setting(0.5, "score of what exists at the start", Bounds(-1, 1))
+    absent_score: float = setting(-0.5, "score of what does not", Bounds(-1, 1))
+    birth_score: float = setting(0.0, "least score of a structure when it is born", Bounds(-1, 1))
+    birth_scale: float = setting(0.3, "scale of the weights out of what is born", Bounds(0, 1))
+    score_learning_rate: float = setting(3e-3, "learning rate of the scores (Adam)", Bounds(0, 1))
+    first_temperature: float = setting(4.0, "temperature of a new structure's mask", Bounds(0.01, 1000))
+    last_temperature: float = setting(100.0, "temperature after as many epochs as a trial has", Bounds(0.01, 1000))
+    freeze_share: float = setting(0.5, "share of the finish after which masks are frozen", Bounds(0, 1))
+
+    def attach(self, model: nn.Module, blueprint: Blueprint) -> None:
+        """A score for every structure that may exist, and masks over what reads the channels that do."""
+        full = self._full_widths(blueprint)
+        widths = _structures.widths_of(model, blueprint, tuple(full))
+        groups = {
+            name: Group(
+                self._scores(places, min(widths[name], places)),
+                self._scores(1, min(widths[name], 1)) if name in blueprint.optional else None,
+                widths[name],
+            )
+            for name, places in full.items()
+        }
+        model.add_module("structures", Structures(blueprint, groups))
+        _structures.parametrize_readers(model, structures(model))
+
+    def _full_widths(self, blueprint: Blueprint) -> dict[str, int]:
+        return blueprint.seed_widths(self.cap)
+
+    def _scores(self, places: int, present: int) -> Scores:
+        scores = torch.full((places,), self.absent_score)
+        scores[:present] = self.seed_score
+        made = Scores(scores)
+        made.warm(self.first_temperature, self.last_temperature, 1)
+        return made
+
+    def parameter_groups(self) -> Sequence[ParameterGroup]:
+        """The scores learn at their own rate."""
+        return (ParameterGroup(".score", self.score_learning_rate),)
+
+    def prepare(self, model: nn.Module, progress: Progress) -> str:
+        """Welcome what has grown, let all masks harden, and set the price by how far the budget is."""
+        every = structures(model)
+        for group in every.named().values():
+            group.welcome()
+        frozen = progress.finishing and progress.finished_share >= self.freeze_share
+        every.sampling = progress.done + 1 < progress.finish
+        every.last = progress.done + 2 == progress.finish
+        every.frozen = frozen
+        for scores in every.scores():
+            scores.score.requires_grad_(not frozen)
+        if frozen:
+            return "finishing"
+        for group in every.named().values():
+            group.grow_older()
+        for scores in every.scores():
+            scores.warm(self.first_temperature, self.last_temperature, progress.total)
+        excess = self._cost(every.blueprint, every.open_widths()) / self._target(every.blueprint) - 1
+        every.price.fill_(self.price * min(1.0, max(-1.0, excess)))
+        return "pruning" if progress.finishing else "growing"
+
+    def _target(self, blueprint: Blueprint) -> float:
+        return self.budget * self._cost(blueprint, self._full_widths(blueprint))
+
+    def _cost(self, blueprint: Blueprint, widths: Mapping[str, int]) -> int:
+        return _structures.cost(blueprint, self.resource, tuple(widths.items()))
+
+    def penalty(self, model: nn.Module) -> Tensor | None:
+        """The price of all masks, also of those of absent structures; None once they are frozen."""
+        every = structures(model)
+        if every.frozen:
+            return None
+        return every.price * torch.cat([scores.masks() for scores in every.scores()]).sum()
+
+    @torch.no_grad()
+    def project(self, model: nn.Module, rate: float | Tensor) -> None:
+        """Keep the scores in [-1, 1], from where they can come back."""
+        del rate
+        every = structures(model)
+        if not every.frozen:
+            for scores in every.scores():
+                scores.score.clamp_(-1, 1)
+
+    @torch.no_grad()
+    def prune(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
+        """Draw which structures exist next, and cut those that do not; in the finish, cut what is closed."""
+        del history
+        every = structures(model)
+        if every.frozen:
+            return []
+        draw = _Draw.of(every)
+        edits: list[Edit] = []
+        for name, chosen in draw.chosen(self._threshold(blueprint, every, draw)).items():
+            group = every.named()[name]
+            kept = chosen[group.place]
+            if every.sampling:
+                self._want(group, chosen, last=every.last)
+            if not kept.all():
+                keep = torch.nonzero(kept).flatten().tolist()
+                if not keep and (group.layer is None or chosen.any()):
+                    keep = [int(draw.filters[name][group.place].argmax())]
+                edits.append(Cut(name, tuple(keep)))
+        return edits
+
+    def _want(self, group: Group, chosen: Tensor, *, last: bool) -> None:
+        """Note what shall grow; what is born, and at last all that is chosen, has the least score of a birth."""
+        group.wanted.copy_(chosen & ~group.present)
+        opened = chosen if last else group.wanted
+        score = group.filters.score
+        score.copy_(torch.where(opened, score.clamp(min=self.birth_score), score))
+        if group.layer is not None and chosen.any() and (last or not len(group.place)):
+            group.layer.score.clamp_(min=self.birth_score)
+
+    def _threshold(self, blueprint: Blueprint, every: Structures, draw: _Draw) -> float:
+        """Above which value a structure exists: 0, or more where the budget wants it; at last just what fits."""
+        fitting = self._fitting(blueprint, draw)
+        return fitting if every.last else max(0.0, fitting)
+
+    def _fitting(self, blueprint: Blueprint, draw: _Draw) -> float:
+        """Above which values the structures come nearest to the budget."""
+        target, values = self._target(blueprint), draw.values()
+        low, high = 0, len(values) - 1
+        while low < high:  # the first value above which all that is left fits
+            middle = (low + high) // 2
+            if self._cost(blueprint, draw.widths(values[middle])) <= target:
+                high = middle
+            else:
+                low = middle + 1
+        around = values[max(0, low - 1) : low + 1]
+        return min(around, key=lambda value: abs(self._cost(blueprint, draw.widths(value)) - target))
+
+    def grow(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
+        """What was drawn and is not there."""
+        del blueprint, history
+        return [
+            Grow(name, count, self.birth_scale)
+            for name, group in structures(model).named().items()
+            if (count := int(group.wanted.sum()))
+        ]
+
+
+TIES = 1e-3  # noise that tells apart what is equal
+
+METHOD = StructuredSparsification
+
+
+@dataclasses.dataclass(frozen=True)
+class _Draw:
+    """A value for every structure: those above a threshold exist. At 0 that is a draw by their masks."""
+
+    filters: Mapping[str, Tensor]
+    layers: Mapping[str, float]
+
+    @classmethod
+    def of(cls, every: Structures) -> _Draw:
+        """By chance while structures are sampled; at last only what is equal is told apart by chance.
+
+        In the finish nothing exists that is absent, and there is no chance.
+        """
+        noise = (TIES if every.last else 1.0) if every.sampling else 0.0
+        filters, layers = {}, {}
+        for name, group in every.named().items():
+            values = _values(group.filters, noise)
+            filters[name] = values if every.sampling else values.where(group.present.cpu(), -math.inf)
+            if group.layer is not None:
+                layers[name] = float(_values(group.layer, noise))
+        return cls(filters, layers)
+
+    def chosen(self, threshold: float) -> dict[str, Tensor]:
+        """Which structures exist; a group that may not be empty has one at least, and so has an open layer."""
+        return {name: self._chosen(name, values, threshold) for name, values in self.filters.items()}
+
+    def _chosen(self, name: str, values: Tensor, threshold: float) -> Tensor:
+        if self.layers.get(name, math.inf) <= threshold:
+            return torch.zeros_like(values, dtype=torch.bool)
+        return (values > threshold).index_fill(0, values.argmax(), value=True)
+
+    def widths(self, threshold: float) -> dict[str, int]:
+        """How many structures of every group exist."""
+        return {name: int(chosen.sum()) for name, chosen in self.chosen(threshold).items()}
+
+    def values(self) -> list[float]:
+        """All values in rising order."""
+        values = torch.cat([*self.filters.values(), torch.tensor([*self.layers.values()])])
+        return sorted(set(values.tolist()))
+
+
+def _values(scores: Scores, noise: float) -> Tensor:
+    """Temperature times score; with logistic noise of scale 1 it is above 0 as often as the mask says."""
+    values = (scores.temperature * scores.score).detach().cpu()
+    return values + noise * torch.logit(torch.rand(values.shape), eps=1e-6)
