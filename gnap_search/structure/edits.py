@@ -18,7 +18,8 @@ class Grow:
     """Add `count` fresh channels at the end of a group.
 
     Weights into them have their layer's own initialisation; weights out of them have it times `outgoing`,
-    so that a small value nearly preserves the network's function and 0 preserves it exactly.
+    so that a small value nearly preserves the network's function and 0 preserves it exactly. A block that was
+    left out, at width 0, has the factor on the gain of its last norm instead, and opens as that gain learns.
     """
 
     group: str

@@ -82,8 +82,10 @@ class Operation:
 
         Entries of new channels keep what is there already, or become `newborn` where that is given.
         Otherwise weights out of new channels are scaled as their `Grow` says, and children made of their
-        parents as their `Split` says. Paths without an old tensor are left
-        alone. `slots` are those of the model that the operation changes, the same in every call.
+        parents as their `Split` says. Where a norm is born with its channels, in a block that was an identity,
+        its gain is scaled instead: a norm undoes the scale of its inputs, and of zeros it makes gradients that
+        are hundreds of times too large. Paths without an old tensor are left alone. `slots` are those of the
+        model that the operation changes, the same in every call.
         """
         if not self._survivors:
             self._find_survivors(slots)
@@ -93,7 +95,7 @@ class Operation:
             if path in old:
                 _copy(old[path], target, self._survivors.get(path, ()))
         if newborn is None:
-            self._scale_outgoing(slots, new)
+            self._scale_outgoing(slots, old, new)
             self._split(slots, old, new)
 
     def _find_survivors(self, slots: Slots) -> None:
@@ -103,10 +105,14 @@ class Operation:
                 axes = self._survivors.get(slot.path, ())
                 self._survivors[slot.path] = (*axes, (slot.axis, entries[slot.span]))
 
-    def _scale_outgoing(self, slots: Slots, new: Mapping[str, Tensor]) -> None:
+    def _scale_outgoing(self, slots: Slots, old: Mapping[str, Tensor], new: Mapping[str, Tensor]) -> None:
         for group, factor in self._outgoing.items():
             for slot in slots[group]:
-                if slot.axis == 1 and slot.path.endswith(WEIGHTS) and slot.path in new:
+                if slot.axis != 1 or not slot.path.endswith(WEIGHTS) or slot.path not in new:
+                    continue
+                if (gain := _gain_behind(slot.path, new)) is not None and gain not in old:
+                    new[gain].mul_(factor)
+                else:
                     _newborn_entries(slot, self.origins[group], new[slot.path], factor)
 
     def _split(self, slots: Slots, old: Mapping[str, Tensor], new: Mapping[str, Tensor]) -> None:
@@ -165,6 +171,13 @@ def _put(values: Tensor, new: Tensor, axes: Axes) -> None:
 def _newborn_entries(slot: Slot, origins: Tensor, weight: Tensor, factor: float) -> None:
     scale = torch.where(slot.entries(origins) < 0, factor, 1.0).to(weight)
     weight.mul_(scale.view(1, -1, *[1] * (weight.ndim - 2)))
+
+
+def _gain_behind(path: str, tensors: Mapping[str, Tensor]) -> str | None:
+    """The path of the gain of the norm that follows a weight in its unit; None where there is none."""
+    unit = path.rpartition(".linear.")[0]
+    found = [gain for ending in WEIGHTS if (gain := f"{unit}.norm{ending}") in tensors]
+    return found[0] if found else None
 
 
 def transfer_moments(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gnap_search import catalog
 from gnap_search.structure import surgery
@@ -133,6 +135,36 @@ def test_a_block_that_grows_from_nothing_starts_fresh() -> None:
     assert wider["inner1_2"] == 4
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(grown.state_dict()[name], tensor)
+
+
+@pytest.mark.parametrize("name", ["resnet", "mobilenet"])
+def test_a_layer_that_is_born_silent_opens_smoothly(name: str) -> None:
+    blueprint, images = Blueprint(name, SHAPE, 10), torch.rand(32, *SHAPE)
+    groups = sorted(blueprint.optional)
+    widths = {**seed(blueprint), **dict.fromkeys(groups, 0)}
+    model = trained(blueprint, widths)
+    grown, _ = operate(blueprint, model, widths, [Grow(group, 4, outgoing=0.0) for group in groups])
+    torch.testing.assert_close(grown(images), model(images))
+    before = grown.train()(images)
+    torch.testing.assert_close(before, model.train()(images))
+    before.square().mean().backward()
+    newborn = {path: one for path, one in grown.named_parameters() if path not in model.state_dict()}
+    gains = [path for path, one in newborn.items() if one.ndim == 1 and path.endswith("weight")]
+    assert gains and all(bool(newborn[path].grad.abs().sum() > 0) for path in gains)
+    assert all(float(one.grad.abs().max()) < 1 for one in newborn.values())
+    moved = [_after_a_step(grown, images, rate) - before for rate in (1e-4, 1e-3)]
+    assert float(moved[0].detach().abs().max()) < 0.1
+    assert 5 < float(moved[1].detach().norm() / moved[0].detach().norm()) < 20
+
+
+def _after_a_step(model: nn.Module, images: Tensor, rate: float) -> Tensor:
+    """What a copy of a model gives after a step of Adam of that rate, with the gradients that are there."""
+    stepped = copy.deepcopy(model)
+    for one, other in zip(stepped.parameters(), model.parameters(), strict=True):
+        one.grad = other.grad
+    torch.optim.Adam(stepped.parameters(), lr=rate).step()
+    outputs: Tensor = stepped(images)
+    return outputs
 
 
 def test_old_moments_are_kept_and_new_ones_start_at_zero() -> None:
