@@ -76,9 +76,9 @@ class Group(nn.Module):
 
     def open_width(self) -> int:
         """How many filters have scores above 0: none where the layer has not, else one at least."""
-        if self.layer is not None and float(self.layer.score) <= 0:
+        if self.layer is not None and float(self.layer.score.detach()) <= 0:
             return 0
-        return max(1, int((self.filters.score > 0).sum()))
+        return max(1, int((self.filters.score.detach() > 0).sum()))
 
     @torch.no_grad()
     def welcome(self) -> None:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -94,6 +94,9 @@ class GNAP:
     growth_period: int = setting(4, "epochs between growths of the periodic trigger", Bounds(1))
     growth_limit: int = setting(3, "growths at most", Bounds(0))
     birth_scale: float = setting(0.3, "scale of the weights out of new channels", Bounds(0, 1))
+    depth_growth: str = setting(
+        "never", "when a growth opens a block", Bounds(choices=("never", "stalled", "always"))
+    )
     gate_start: float = setting(0.1, "score of a new gate", Bounds(1e-6, 1))
     gate_learning_rate: float = setting(1e-3, "learning rate of the gates (Adam)", Bounds(0, 1))
     freeze_share: float = setting(0.5, "share of the finish after which gates are frozen", Bounds(0, 1))
@@ -140,16 +143,40 @@ class GNAP:
         return []
 
     def grow(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
-        """Widen every group by the growth factor when it is time, by at least one channel."""
-        del model, blueprint
+        """Widen every group by the growth factor when it is time, by at least one channel, or open a block."""
+        del model
         phase = _since_growth(history)
         if _growths(history) >= self.growth_limit or not self._is_time(phase):
             return []
+        opening = self._opening(blueprint, history)
+        if opening and self.depth_growth == "stalled":
+            return opening
+        return [*opening, *self._widening(history[-1].widths)]
+
+    def _widening(self, widths: Mapping[str, int]) -> list[Edit]:
         return [
             Grow(group, max(1, math.ceil(width * (self.growth_factor - 1))), self.birth_scale)
-            for group, width in history[-1].widths.items()
+            for group, width in widths.items()
             if width and self.growth_factor > 1
         ]
+
+    def _opening(self, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
+        """The first block that is left out, as wide as the network's others are on average, silent at first."""
+        if self.depth_growth == "never" or (self.depth_growth == "stalled" and not self._stalled(history)):
+            return []
+        widths, seed = history[-1].widths, blueprint.seed_widths(1.0)
+        scale = sum(widths.values()) / sum(seed[group] for group, width in widths.items() if width)
+        closed = [group for group, width in widths.items() if not width]
+        return [Grow(group, max(1, round(scale * seed[group])), 0.0) for group in closed[:1]]
+
+    def _stalled(self, history: Sequence[Point]) -> bool:
+        """Whether the objective is hardly lower than before the last growth."""
+        objective = self._objective(history)
+        grown = [index for index, point in enumerate(history) if point.grown]
+        if not grown:
+            return False
+        before, since = objective[: grown[-1] + 1], objective[grown[-1] + 1 :]
+        return min(since) > min(before) * (1 - self.saturation_tolerance)
 
     def _is_time(self, phase: Sequence[Point]) -> bool:
         """`phase` is the history since the last growth."""
@@ -159,11 +186,15 @@ class GNAP:
 
     def _saturated(self, phase: Sequence[Point]) -> bool:
         """Whether the objective, loss plus price, fell by too small a share an epoch, over the patience."""
-        objective = [point.training_loss + self.pruning_strength * point.weights for point in phase]
+        objective = self._objective(phase)
         if len(objective) <= self.saturation_patience:
             return False
         before, lately = objective[: -self.saturation_patience], objective[-self.saturation_patience :]
         return min(lately) > min(before) * (1 - self.saturation_tolerance) ** self.saturation_patience
+
+    def _objective(self, history: Sequence[Point]) -> list[float]:
+        """Loss plus price after every epoch."""
+        return [point.training_loss + self.pruning_strength * point.weights for point in history]
 
 
 METHOD = GNAP
