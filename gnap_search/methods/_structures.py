@@ -101,6 +101,8 @@ class Structures(nn.ModuleDict):
 
     Attributes:
         price: what an open structure costs at the moment, in nats; below zero it is a reward.
+        sampling, last: whether the epoch of the moment ends with a draw, and whether that is the last one.
+        frozen: whether the masks have stopped learning.
     """
 
     price: Tensor
@@ -108,7 +110,7 @@ class Structures(nn.ModuleDict):
     def __init__(self, blueprint: Blueprint, groups: Mapping[str, Group]) -> None:
         super().__init__(groups)
         self.blueprint = blueprint
-        self.sampling, self.last = False, False
+        self.sampling, self.last, self.frozen = False, False, False
         self.register_buffer("price", torch.zeros(()))
 
     def named(self) -> dict[str, Group]:
@@ -193,7 +195,9 @@ def cost(blueprint: Blueprint, resource: str, widths: tuple[tuple[str, int], ...
         network = blueprint.build(dict(widths))
     if resource == "parameters":
         return sum(parameter.numel() for parameter in network.parameters())
-    return Meter(network, _positions(blueprint, tuple((group, min(1, width)) for group, width in widths))).macs
+    return Meter(
+        network, _positions(blueprint, tuple((group, min(1, width)) for group, width in widths))
+    ).macs
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,11 +1,34 @@
-"""Structured sparsification: filters and layers come and go by chance, as their mask scores say, under a budget.
+"""Structured sparsification: filters and layers exist by chance, as learnt masks say, until a budget is spent.
+
+Every filter of a full network, and every layer that may vanish, has a mask score; an epoch trains a small
+network of those that were drawn. Masks and weights learn together, and so do growth and pruning.
 
 Growing Efficient Deep Networks by Structured Continuous Sparsification, X. Yuan, P. Savarese and M. Maire,
 arXiv 2007.15353 (ICLR 2021).
+
+A structure with score `s` and temperature `b` is drawn with probability sigmoid(b s) after every epoch: what
+is drawn and absent grows with fresh weights, what is there and not drawn is cut, and its score waits for the
+next draw. Where it exists, the same number multiplies what it gives. Its temperature rises with the epochs
+that it has been trained, so that the old are sure of their place and the young have to prove themselves. The
+loss carries a price for all masks, which is a reward as long as the open structures cost less than the
+budget. At the last draw the highest scores are taken that fit the budget; in the finish nothing is drawn,
+what falls to a score of 0 is cut as long as the budget is spent without it, and from the middle of the finish
+on the masks are frozen. They stay
+multiplied into the weights, and no fine-tuning follows.
+
+**This is a reconstruction** from the paper's abstract, a caption and what is known of it from elsewhere, on
+the base of Savarese, Silva and Maire, Winning the Lottery with Continuous Sparsification, arXiv 1912.04427.
+The draws, one temperature for each structure, the price by the distance to the budget and the absence of
+fine-tuning are the paper's; every constant is ours, and so is this: a filter's mask multiplies the weights
+that read it, because the norm behind the filter would undo a factor on its own; a layer's mask multiplies
+the last norm of its block. No draw goes far beyond the budget: its threshold rises until it fits. Draws
+happen once an epoch. Scores are kept in [-1, 1], and a structure is born with a score that lets it stay for
+a while. The full network, of which the budget is a share, is as wide as `cap` says and has all layers.
 """
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
@@ -29,17 +52,17 @@ class StructuredSparsification:
 
     sparsity: ClassVar[str] = "structured"
 
-    budget: float = setting(0.1, "share of the full network that is wanted in the end", Bounds(1e-4, 1))
-    resource: str = setting("parameters", "what is shared out", Bounds(choices=("parameters", "macs")))
+    budget: float = setting(0.05, "share of the full network that is wanted in the end", Bounds(1e-4, 1))
+    resource: str = setting("parameters", "what it is a share of", Bounds(choices=("parameters", "macs")))
     cap: float = setting(4.0, "widths of the full network / the network's own", Bounds(0.01, 64))
-    price: float = setting(0.01, "price or reward of a structure at most, in nats", Bounds(0, 10))
+    price: float = setting(0.01, "price or reward of an open mask at most, in nats", Bounds(0, 10))
+    score_learning_rate: float = setting(2e-3, "learning rate of the scores (Adam)", Bounds(0, 1))
+    first_temperature: float = setting(10.0, "temperature of a mask at first", Bounds(0.01, 1000))
+    last_temperature: float = setting(100.0, "after as many epochs as a trial has", Bounds(0.01, 1000))
     seed_score: float = setting(0.5, "score of what exists at the start", Bounds(-1, 1))
-    absent_score: float = setting(-0.5, "score of what does not", Bounds(-1, 1))
-    birth_score: float = setting(0.0, "least score of a structure when it is born", Bounds(-1, 1))
+    absent_score: float = setting(-0.3, "score of what does not", Bounds(-1, 1))
+    birth_score: float = setting(0.25, "least score of what is born; -1 leaves it as it is", Bounds(-1, 1))
     birth_scale: float = setting(0.3, "scale of the weights out of what is born", Bounds(0, 1))
-    score_learning_rate: float = setting(3e-3, "learning rate of the scores (Adam)", Bounds(0, 1))
-    first_temperature: float = setting(4.0, "temperature of a new structure's mask", Bounds(0.01, 1000))
-    last_temperature: float = setting(100.0, "temperature after as many epochs as a trial has", Bounds(0.01, 1000))
     freeze_share: float = setting(0.5, "share of the finish after which masks are frozen", Bounds(0, 1))
 
     def attach(self, model: nn.Module, blueprint: Blueprint) -> None:
@@ -121,7 +144,7 @@ class StructuredSparsification:
         every = structures(model)
         if every.frozen:
             return []
-        draw = _Draw.of(every)
+        draw = Draw.of(every)
         edits: list[Edit] = []
         for name, chosen in draw.chosen(self._threshold(blueprint, every, draw)).items():
             group = every.named()[name]
@@ -144,23 +167,27 @@ class StructuredSparsification:
         if group.layer is not None and chosen.any() and (last or not len(group.place)):
             group.layer.score.clamp_(min=self.birth_score)
 
-    def _threshold(self, blueprint: Blueprint, every: Structures, draw: _Draw) -> float:
-        """Above which value a structure exists: 0, or more where the budget wants it; at last just what fits."""
-        fitting = self._fitting(blueprint, draw)
-        return fitting if every.last else max(0.0, fitting)
+    def _threshold(self, blueprint: Blueprint, every: Structures, draw: Draw) -> float:
+        """Above which value a structure exists: 0, or more where the budget wants it; at last just what fits.
 
-    def _fitting(self, blueprint: Blueprint, draw: _Draw) -> float:
-        """Above which values the structures come nearest to the budget."""
-        target, values = self._target(blueprint), draw.values()
-        low, high = 0, len(values) - 1
-        while low < high:  # the first value above which all that is left fits
-            middle = (low + high) // 2
-            if self._cost(blueprint, draw.widths(values[middle])) <= target:
-                high = middle
-            else:
-                low = middle + 1
-        around = values[max(0, low - 1) : low + 1]
-        return min(around, key=lambda value: abs(self._cost(blueprint, draw.widths(value)) - target))
+        In the finish what is closed stays as long as the network would be too small without it.
+        """
+        fitting = self._fitting(blueprint, draw, 1.0)
+        if every.last:
+            return fitting
+        if every.sampling:
+            return max(0.0, fitting)
+        return max(fitting, min(0.0, self._fitting(blueprint, draw, LEAST)))
+
+    def _fitting(self, blueprint: Blueprint, draw: Draw, share: float) -> float:
+        """Above which value the structures come nearest to that share of the budget."""
+        target, values = share * self._target(blueprint), draw.values()
+
+        def excess(place: int) -> float:
+            return self._cost(blueprint, draw.widths(values[place])) - target
+
+        fits = bisect.bisect_left(range(len(values) - 1), True, key=lambda place: excess(place) <= 0)
+        return values[min(range(max(0, fits - 1), fits + 1), key=lambda place: abs(excess(place)))]
 
     def grow(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
         """What was drawn and is not there."""
@@ -173,19 +200,20 @@ class StructuredSparsification:
 
 
 TIES = 1e-3  # noise that tells apart what is equal
+LEAST = 0.97  # of the budget is spent, also where masks that close in the finish would leave less
 
 METHOD = StructuredSparsification
 
 
 @dataclasses.dataclass(frozen=True)
-class _Draw:
+class Draw:
     """A value for every structure: those above a threshold exist. At 0 that is a draw by their masks."""
 
     filters: Mapping[str, Tensor]
     layers: Mapping[str, float]
 
     @classmethod
-    def of(cls, every: Structures) -> _Draw:
+    def of(cls, every: Structures) -> Draw:
         """By chance while structures are sampled; at last only what is equal is told apart by chance.
 
         In the finish nothing exists that is absent, and there is no chance.

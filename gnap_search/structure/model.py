@@ -47,7 +47,9 @@ class Blueprint:
     @property
     def optional(self) -> frozenset[str]:
         """The groups that may have width 0: inner channels of blocks that are identities without them."""
-        groups: frozenset[str] = getattr(catalog.implementation("networks", self.network), "OPTIONAL", frozenset())
+        groups: frozenset[str] = getattr(
+            catalog.implementation("networks", self.network), "OPTIONAL", frozenset()
+        )
         return groups
 
 

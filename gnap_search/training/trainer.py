@@ -173,7 +173,9 @@ class Trainer:
     def _remove_dead(self) -> None:
         """Remove the channels that have died, from the live network and the plain one."""
         # The plain network has the same zeros, and no parametrization to compute once more.
-        dead = surgery.remaining(self._liveness(self.classifier.network, self.widths), self.blueprint.optional)
+        dead = surgery.remaining(
+            self._liveness(self.classifier.network, self.widths), self.blueprint.optional
+        )
         if dead:
             self._apply(dead)
             self.classifier = self._plain.follow(self.model, self.widths)
