@@ -37,7 +37,7 @@ class Scores(nn.Module):
         return torch.sigmoid(self.temperature * self.score)
 
     def warm(self, first: float, last: float, epochs: int) -> None:
-        """Set the temperatures: from the first to the last one, geometrically, in so many epochs of training."""
+        """Set the temperatures: geometrically from the first to the last one, at an age of so many epochs."""
         self.temperature.copy_(first * (last / first) ** (self.age / epochs).clamp(max=1))
 
 

@@ -143,7 +143,7 @@ class GNAP:
         return []
 
     def grow(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
-        """Widen every group by the growth factor when it is time, by at least one channel, or open a block."""
+        """When it is time, widen every group by the growth factor, by at least a channel, or open a block."""
         del model
         phase = _since_growth(history)
         if _growths(history) >= self.growth_limit or not self._is_time(phase):
@@ -161,7 +161,7 @@ class GNAP:
         ]
 
     def _opening(self, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
-        """The first block that is left out, as wide as the network's others are on average, silent at first."""
+        """The first block that is left out, as wide as the others are on average, and silent at first."""
         if self.depth_growth == "never" or (self.depth_growth == "stalled" and not self._stalled(history)):
             return []
         widths, seed = history[-1].widths, blueprint.seed_widths(1.0)

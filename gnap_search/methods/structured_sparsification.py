@@ -1,4 +1,4 @@
-"""Structured sparsification: filters and layers exist by chance, as learnt masks say, until a budget is spent.
+"""Structured sparsification: filters and layers come and go by chance, as learnt masks say, under a budget.
 
 Every filter of a full network, and every layer that may vanish, has a mask score; an epoch trains a small
 network of those that were drawn. Masks and weights learn together, and so do growth and pruning.
@@ -159,7 +159,7 @@ class StructuredSparsification:
         return edits
 
     def _want(self, group: Group, chosen: Tensor, *, last: bool) -> None:
-        """Note what shall grow; what is born, and at last all that is chosen, has the least score of a birth."""
+        """Note what shall grow. What is born, and at last all that is chosen, has a birth's least score."""
         group.wanted.copy_(chosen & ~group.present)
         opened = chosen if last else group.wanted
         score = group.filters.score
@@ -186,7 +186,7 @@ class StructuredSparsification:
         def excess(place: int) -> float:
             return self._cost(blueprint, draw.widths(values[place])) - target
 
-        fits = bisect.bisect_left(range(len(values) - 1), True, key=lambda place: excess(place) <= 0)
+        fits = bisect.bisect_left(range(len(values) - 1), 0, key=lambda place: -excess(place))
         return values[min(range(max(0, fits - 1), fits + 1), key=lambda place: abs(excess(place)))]
 
     def grow(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
@@ -228,7 +228,7 @@ class Draw:
         return cls(filters, layers)
 
     def chosen(self, threshold: float) -> dict[str, Tensor]:
-        """Which structures exist; a group that may not be empty has one at least, and so has an open layer."""
+        """Which structures exist: one at least in a layer that does, and in a group that may not be empty."""
         return {name: self._chosen(name, values, threshold) for name, values in self.filters.items()}
 
     def _chosen(self, name: str, values: Tensor, threshold: float) -> Tensor:

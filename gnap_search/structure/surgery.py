@@ -82,10 +82,10 @@ class Operation:
 
         Entries of new channels keep what is there already, or become `newborn` where that is given.
         Otherwise weights out of new channels are scaled as their `Grow` says, and children made of their
-        parents as their `Split` says. Where a norm is born with its channels, in a block that was an identity,
-        its gain is scaled instead: a norm undoes the scale of its inputs, and of zeros it makes gradients that
-        are hundreds of times too large. Paths without an old tensor are left alone. `slots` are those of the
-        model that the operation changes, the same in every call.
+        parents as their `Split` says. Where a norm is born with its channels, in a block that was left out,
+        its gain is scaled instead: a norm undoes the scale of its inputs, and of zeros it makes gradients
+        that are hundreds of times too large. Paths without an old tensor are left alone. `slots` are those
+        of the model that the operation changes, the same in every call.
         """
         if not self._survivors:
             self._find_survivors(slots)

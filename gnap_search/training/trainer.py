@@ -309,7 +309,7 @@ class Trainer:
 
 
 def seed_widths(blueprint: Blueprint, scale: float, depth: float) -> dict[str, int]:
-    """The widths that a training starts with; a share of the blocks that may vanish, spread evenly, is open."""
+    """The widths at the start; of the blocks that may be left out, a share is there, spread evenly."""
     widths = blueprint.seed_widths(scale)
     blocks = [group for group in widths if group in blueprint.optional]
     for index, group in enumerate(blocks):
