@@ -186,7 +186,7 @@ class StructuredSparsification:
         def excess(place: int) -> float:
             return self._cost(blueprint, draw.widths(values[place])) - target
 
-        fits = bisect.bisect_left(range(len(values) - 1), 0, key=lambda place: -excess(place))
+        fits = bisect.bisect_left(range(len(values) - 1), x=True, key=lambda place: excess(place) <= 0)
         return values[min(range(max(0, fits - 1), fits + 1), key=lambda place: abs(excess(place)))]
 
     def grow(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
