@@ -140,15 +140,24 @@ def _epochs(trainer: Any, test: Any) -> Iterator[float]:
 
 @functools.cache
 def _data(name: str, data_root: Path | None) -> Any:
-    """The data set, once a process; images of a known one are made smaller where that is asked."""
+    """The data set, once a process; images of a known one are made smaller where that is asked.
+
+    There are no more validation images than training images: a training's epochs are scored on them all.
+    """
     from gnap_search import datasets, spec
+    from gnap_search.contracts import Split
 
     study = spec.load(str(FOLDER / f"{name}.toml"))
     data = datasets.load(study.dataset, data_root, training_images=study.training_images)
+    count = len(data.train)
+    fewer = Split(data.validation.images[:count], data.validation.labels[:count])
+    data = dataclasses.replace(data, validation=fewer)
     if study.image_size is None:
         return data
     splits = {part: getattr(data, part) for part in ("train", "validation", "test")}
-    return dataclasses.replace(data, **{part: _smaller(one, study.image_size) for part, one in splits.items()})
+    return dataclasses.replace(
+        data, **{part: _smaller(one, study.image_size) for part, one in splits.items()}
+    )
 
 
 def _smaller(split: Any, side: int) -> Any:

@@ -44,9 +44,12 @@ def main(path: str, seconds: str, folder: str) -> None:
             storage_path=folder, name="script", checkpoint_config=tune.CheckpointConfig(num_to_keep=1)
         ),
     )
+    found = tuner.fit()
+    if found.errors:
+        raise found.errors[0]
     states = [
         {"point": one.metrics["point"], "network": str(Path(one.checkpoint.path) / NETWORK)}
-        for one in tuner.fit()
+        for one in found
         if one.metrics and one.checkpoint
     ]
     print(json.dumps(states))
@@ -60,7 +63,7 @@ def _train(config: dict[str, Any], study: spec.Study, data: Data) -> None:
     from gnap_search.training.plan import Plan
     from gnap_search.training.trainer import Trainer
 
-    number = int(str(tune.get_context().get_trial_id()).rpartition("_")[2])
+    number = int(str(tune.get_context().get_trial_id()).partition("_")[0], 16)
     seed = int(np.random.SeedSequence([study.seed, number]).generate_state(1)[0])
     trainer = Trainer(Plan(trial=number, seed=seed, settings=config, **study.for_each_trial()), data)
     while not trainer.finished:

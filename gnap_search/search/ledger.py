@@ -64,7 +64,7 @@ class Ledger:
         self._discrete = bool(examples) and all(isinstance(value, str | bool | int) for value in examples)
         self._stalled: bool | None = None  # None where that has to be found out
         self._take()
-        self._twin.sampled_by(samplers.build(study, len(self._twin.trials()), len(self._first)))
+        self._twin.sampled_by(samplers.build(study, len(self._twin.trials()), coverage.size(study)))
 
     def adopt(self) -> list[Ask]:
         """The trials that an earlier driver left unanswered, to go on with under their own numbers.
@@ -197,10 +197,11 @@ class Ledger:
         return min(left, key=Expense(self._study.parameters, costs)) if left else None
 
     def _spread_out(self, trials: list[FrozenTrial]) -> list[Settings]:
-        """The first proposals that are to be asked still; what is known stands for as many of them."""
+        """The first proposals that may be asked still; what is known stands for as many of them."""
         told = [known.settings for known in self._given.known]
         asked = [trial.params for trial in counted(trials)] if self._first else []
-        enough = sum(proposal in asked for proposal in self._first) + len(told) >= len(self._first)
+        had = sum(proposal in asked for proposal in self._first) + len(told)
+        enough = had >= coverage.size(self._study)
         return [] if enough else [proposal for proposal in self._first if proposal not in [*asked, *told]]
 
     def _learnt(
