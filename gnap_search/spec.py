@@ -21,7 +21,7 @@ from gnap_search.space import Parameter, Parameters
 
 M = TypeVar("M", bound=BaseModel)
 Scheduler = Literal["pareto-halving", "none"]
-Sampler = Literal["forest", "tpe", "nsgaii", "gp", "random", "qmc"]
+Sampler = Literal["tpe", "nsgaii", "gp", "random", "qmc"]
 LONGEST_TIMEOUT = 1e9  # seconds, thirty years; what a thread can wait for is bounded
 
 

@@ -1,7 +1,7 @@
 """Coverage: the first proposals of a study, some of those that are spread evenly over its search space.
 
-There are twice as many of these as are trained: the cheaper half is, and the rest is left to the sampler. They
-are a pure function of the study, so that a study that goes on knows which of them it has had.
+There are twice as many of these as are trained: the cheaper half is, and the rest is left to the sampler.
+They are a pure function of the study, so that a study that goes on knows which of them it has had.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gnap_search.settings import Value
 LEAST, MOST = 4, 8
 WIDER = 2  # so many times as many are proposed as are trained
 POINTS = 64  # of the sequence, a power of two above all of them: enough to find as many different ones
-LEARNERS = ("forest", "tpe", "gp")  # the samplers that learn from earlier trials
+LEARNERS = ("tpe", "gp")  # the samplers that learn from earlier trials
 
 
 def size(study: spec.Study) -> int:
