@@ -15,6 +15,7 @@ import dataclasses
 import functools
 import gzip
 import json
+import math
 import multiprocessing
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,8 @@ class Recorded:
     """One training: its settings, and a value an epoch of everything else.
 
     `macs` and `parameters` are those of the network at the epoch's end, accuracies lie in [0, 1], and `grown`
-    says that the network widened right after that epoch.
+    says that the network widened right after that epoch. A test accuracy is NaN where an earlier epoch of the
+    same training was no worse in both size and accuracy: no front takes such a point.
     """
 
     number: int
@@ -125,21 +127,44 @@ def _training(name: str, data_root: Path | None, asked: tuple[int, dict[str, Any
 
 
 def _epochs(trainer: Any, test: Any) -> Iterator[float]:
-    """Train to the end; the test accuracy after each epoch."""
+    """Train to the end; the test accuracy after each epoch that a front may be asked for."""
+    from gnap_search.front import Front
     from gnap_search.training import evaluate
 
+    front = Front()
     while not trainer.finished:
-        trainer.epoch()
-        yield evaluate.accuracy(trainer.classifier, test)
+        entered, _ = front.add(trainer.epoch())
+        wanted = entered or trainer.finished
+        yield evaluate.accuracy(trainer.classifier, test) if wanted else math.nan
 
 
 @functools.cache
 def _data(name: str, data_root: Path | None) -> Any:
-    """The data set, once a process."""
+    """The data set, once a process; images of a known one are made smaller where that is asked.
+
+    There are no more validation images than training images: a training's epochs are scored on them all.
+    """
     from gnap_search import datasets, spec
+    from gnap_search.contracts import Split
 
     study = spec.load(str(FOLDER / f"{name}.toml"))
-    return datasets.load(study.dataset, data_root, training_images=study.training_images)
+    data = datasets.load(study.dataset, data_root, training_images=study.training_images)
+    count = len(data.train)
+    fewer = Split(data.validation.images[:count], data.validation.labels[:count])
+    data = dataclasses.replace(data, validation=fewer)
+    if study.image_size is None:
+        return data
+    splits = {part: getattr(data, part) for part in ("train", "validation", "test")}
+    return dataclasses.replace(
+        data, **{part: _smaller(one, study.image_size) for part, one in splits.items()}
+    )
+
+
+def _smaller(split: Any, side: int) -> Any:
+    """The split with images of that side: means over squares of pixels, N x C x H x W."""
+    count, channels, height, width = split.images.shape
+    squares = split.images.reshape(count, channels, side, height // side, side, width // side)
+    return dataclasses.replace(split, images=squares.mean((3, 5)).round().astype("uint8"))
 
 
 def _pack(draft: Path, name: str) -> None:

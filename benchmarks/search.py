@@ -2,7 +2,7 @@
 
 `benchmarks/recorded` has real trainings, epoch by epoch; `replay` says how searches run on them. The others
 are Optuna's samplers as they come, of whose trainings the last state counts, and Ray's successive halving
-on the error beside them. `ours` is a study with `--sampler forest`, and then with one part less each time.
+on the error beside them. `ours` is a study at its defaults, and then with one part less each time.
 Costs are in whole trainings of mean cost. The best hypervolume is that of the front over everything that
 was recorded.
 """
@@ -53,10 +53,9 @@ def _searches(table: Table) -> dict[str, Make]:
         "TPE, last states": _stock(optuna.samplers.TPESampler),
         "NSGA-II, last states": _stock(optuna.samplers.NSGAIISampler),
         "TPE, Ray's ASHA on the error": _stock(optuna.samplers.TPESampler, (epochs // 9, epochs // 3)),
-        "ours": _with(sampler="forest"),
-        "ours, nothing stopped": _with(sampler="forest", scheduler="none"),
+        "ours": searches.Ours,
+        "ours, nothing stopped": _with(scheduler="none"),
         "ours, no cheap ends told": lambda study, place: searches.Ours(_without_hints(study), place),
-        "ours, TPE, nothing stopped": _with(sampler="tpe", scheduler="none"),
     }
 
 
@@ -70,7 +69,7 @@ def _with(**changes: str) -> Make:
 
 def _without_hints(study: spec.Study) -> spec.Study:
     told = {name: one.model_copy(update={"cheap": None}) for name, one in study.parameters.items()}
-    return study.model_copy(update={"parameters": told, "sampler": "forest"})
+    return study.model_copy(update={"parameters": told})
 
 
 def _runs(table: Table, make: Make, seeds: int, budget: float) -> list[list[Reached]]:

@@ -149,7 +149,7 @@ class Asked(Limited, total=False):
     trials: Annotated[int, Flag("How many trainings.")]
     epochs: Annotated[int, Flag("How many epochs each training takes.")]
     seed: Annotated[int, Flag("The seed of splits, networks and sampler.")]
-    sampler: Annotated[str, Flag("Who proposes settings: forest, tpe, nsgaii, gp, random or qmc.")]
+    sampler: Annotated[str, Flag("Who proposes settings: tpe, nsgaii, gp, random or qmc.")]
     scheduler: Annotated[str, Flag("Who ends unpromising trials early: pareto-halving, or none.")]
     image_size: ImageSizeFlag
     training_images: TrainingImagesFlag

@@ -18,7 +18,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    model_validator,
 )
 
 from gnap_search import catalog, qualified
@@ -29,7 +28,7 @@ from gnap_search.space import Parameter, Parameters
 
 M = TypeVar("M", bound=BaseModel)
 Scheduler = Literal["pareto-halving", "none"]
-Sampler = Literal["forest", "tpe", "nsgaii", "gp", "random", "qmc"]
+Sampler = Literal["tpe", "nsgaii", "gp", "random", "qmc"]
 LONGEST_TIMEOUT = 1e9  # seconds, thirty years; what a thread can wait for is bounded
 
 
@@ -99,12 +98,6 @@ class Study(_Frozen):
         """The study that a run folder keeps: complete, so that no search space is filled in."""
         # What was written before there was a scheduler had none.
         return _validated(cls, {"scheduler": "none", **catalog.read_toml(path)}, str(path))
-
-    @model_validator(mode="after")
-    def _has_a_sampler_for_its_objectives(self) -> Self:
-        if self.sampler == "forest" and self.costs != ("parameters",):
-            raise ValueError("the sampler forest knows the objectives accuracy,parameters alone; take tpe")
-        return self
 
     @property
     def costs(self) -> tuple[str, ...]:

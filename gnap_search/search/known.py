@@ -17,7 +17,7 @@ from gnap_search.space import draw
 from gnap_search.training.plan import defaults
 
 SAME = ("network", "task", "epochs", "image_size", "training_images", "augmentation")
-LEARNING = ("forest", "tpe", "nsgaii", "gp")  # the samplers that look at earlier trials
+LEARNING = ("tpe", "nsgaii", "gp")  # the samplers that look at earlier trials
 
 
 class Misfit(Exception):

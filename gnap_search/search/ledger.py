@@ -11,10 +11,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
@@ -22,9 +21,8 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 from gnap_search import spec
 from gnap_search.front import Front
 from gnap_search.results import Point
-from gnap_search.search import coverage, forest, marks, samplers, telling
+from gnap_search.search import coverage, marks, samplers, telling
 from gnap_search.search.expense import Expense
-from gnap_search.search.forest import Settings
 from gnap_search.search.given import Given
 from gnap_search.search.marks import DISCARDED, ENQUEUED, KNOWN, REASON, RETRY_OF, STOPPED, counted
 from gnap_search.search.patience import Watch
@@ -35,7 +33,8 @@ from gnap_search.settings import Value
 from gnap_search.space import draw
 
 DRAWS = 5  # of a sampler, before it may propose the same again
-BEGINNING = 3  # finished trials from which a forest can grow
+
+Settings = Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Ledger:
         self._asked: dict[frozenset[tuple[str, Value]], int] = {}  # settings -> the first trial with them
         self._looked_at = 0  # trials, for these
         self._take()
-        self._twin.sampled_by(samplers.build(study, len(self._twin.trials()), len(self._first)))
+        self._twin.sampled_by(samplers.build(study, len(self._twin.trials()), coverage.size(study)))
 
     def adopt(self) -> list[Ask]:
         """The trials that an earlier driver left unanswered, to go on with under their own numbers.
@@ -104,7 +103,7 @@ class Ledger:
                 return None
             if not queued and (proposal := self._proposal()) is not None:
                 self._twin.queue(proposal)
-                queued = self._study.sampler != "forest"
+                queued = True
             number, settings = self._twin.ask(functools.partial(draw, self._study.parameters))
             if queued or not left or not self._known(number, settings):
                 return Ask(number, settings)
@@ -193,50 +192,25 @@ class Ledger:
 
     def _proposal(self) -> Mapping[str, Any] | None:
         """What is to be asked next; None leaves it to Optuna's sampler."""
-        trials, standing = self._twin.trials(), self.standing
-        if standing and self._study.sampler == "forest":
-            known = self._learnt(trials, self._costs(trials, standing), standing)
-            if len(known.finished) >= BEGINNING:
-                random = np.random.default_rng([self._study.seed, len(trials)])
-                thrift = max(0.0, 1 - self.originals / self._study.trials)
-                return forest.proposal(self._study.parameters, known, random, thrift)
+        trials = self._twin.trials()
         left = self._spread_out(trials)
-        if not left:
-            return None
-        costs = self._costs(trials, standing) if standing else []
-        return min(left, key=Expense(self._study.parameters, costs))
+        return min(left, key=Expense(self._study.parameters, self._costs(trials))) if left else None
 
     def _spread_out(self, trials: list[FrozenTrial]) -> list[Settings]:
-        """The first proposals that are to be asked still; what is known stands for as many of them."""
+        """The first proposals that may be asked still; what is known stands for as many of them."""
         if self._spread or not self._first:
             return []
         told = [known.settings for known in self._given.known]
         asked = [trial.params for trial in counted(trials)]
-        self._spread = sum(one in asked for one in self._first) + len(told) >= len(self._first)
+        had = sum(one in asked for one in self._first) + len(told)
+        self._spread = had >= coverage.size(self._study)
         return [] if self._spread else [one for one in self._first if one not in [*asked, *told]]
 
-    def _learnt(
-        self, trials: list[FrozenTrial], costs: Sequence[tuple[Settings, float]], standing: Standing
-    ) -> forest.Known:
-        """What a forest learns from: points of other studies teach as much, but do not stand on the front."""
-        finished = [
-            forest.Finished(trial.number, trial.params, point)
-            for trial in trials
-            if trial.state == TrialState.COMPLETE
-            and (point := self._given_point(trial) or standing.last(trial.number))
-        ]
-        unknown = TrialState.RUNNING, TrialState.PRUNED
-        tried = [trial.params for trial in trials if trial.state in unknown]
-        return forest.Known(finished, tried, costs, standing.front)
-
-    def _given_point(self, trial: FrozenTrial) -> Point | None:
-        """The last point of a trial of another study."""
-        place = trial.user_attrs.get(KNOWN)
-        return None if place is None else self._given.known[place].point
-
-    def _costs(self, trials: list[FrozenTrial], standing: Standing) -> list[tuple[Settings, float]]:
-        """Settings and whole costs of the newest trials that have begun."""
-        costs = [(trial.params, standing.cost(trial.number)) for trial in trials[-forest.LEARNT :]]
+    def _costs(self, trials: list[FrozenTrial]) -> list[tuple[Settings, float]]:
+        """Settings and whole costs of the trials that have begun."""
+        if self.standing is None:
+            return []
+        costs = [(trial.params, self.standing.cost(trial.number)) for trial in trials]
         return [(settings, cost) for settings, cost in costs if cost]
 
     def _followed(self) -> Roll:

@@ -34,7 +34,7 @@ def build(study: spec.Study, asked: int, startup: int) -> BaseSampler:
                 return optuna.samplers.NSGAIISampler(seed=seed, population_size=population(study.trials))
             case "gp":
                 return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup)
-            case "random" | "forest":  # a forest falls back on it while it has nothing to learn from
+            case "random":
                 return optuna.samplers.RandomSampler(seed=seed)
             case "qmc":
                 # Its sequence goes on by the number of trials, so its seed must stay the study's own.

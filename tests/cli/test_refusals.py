@@ -19,7 +19,7 @@ REFUSED = [
     (["pareto", "--from", "mnits"], "Unknown study 'mnits'; did you mean 'mnist'?"),
     (
         ["pareto", "--sampler", "tp"],
-        "sampler = 'tp': should be 'forest', 'tpe', 'nsgaii', 'gp', 'random' or 'qmc'.",
+        "sampler = 'tp': should be 'tpe', 'nsgaii', 'gp', 'random' or 'qmc'.",
     ),
     (["pareto", "--trials", "0"], "trials = 0: should be greater than 0."),
     (["pareto", "--epochs", "0"], "epochs = 0: should be greater than 0."),

@@ -92,7 +92,6 @@ def test_the_best_is_the_most_accurate_and_picks_go_by_accuracy(make_point: Make
         ({"objectives": ("accuracy",)}, "accuracy and one or two of"),
         ({"objectives": ("parameters", "macs")}, "accuracy and one or two of"),
         ({"objectives": ("accuracy", "flops")}, "'flops'"),
-        ({"objectives": ("accuracy", "macs"), "sampler": "forest"}, "take tpe"),
     ],
 )
 def test_objectives_that_cannot_be_searched_are_refused(asked: dict[str, object], said: str) -> None:

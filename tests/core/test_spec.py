@@ -77,7 +77,7 @@ def test_differences_are_told_by_key() -> None:
         ({}, "a.toml: the key 'dataset' is missing."),
         ({"dataset": "mnist", "trials": 0}, "a.toml: trials = 0: should be greater than 0."),
         ({"dataset": "mnist", "epochs": "many"}, "a.toml: epochs = 'many': should be a valid integer"),
-        ({"dataset": "mnist", "sampler": "tpee"}, "a.toml: sampler = 'tpee': should be 'forest', 'tpe'"),
+        ({"dataset": "mnist", "sampler": "tpee"}, "a.toml: sampler = 'tpee': should be 'tpe'"),
         ({"dataset": "mnist", "method": "gnp"}, "a.toml: unknown method 'gnp'; did you mean 'gnap'?"),
         ({"dataset": "mnist", "network": "plain"}, "a.toml: unknown network 'plain'"),
         ({"dataset": "mnist", "search_space": "gnp"}, "Unknown search space 'gnp'; did you mean 'gnap'?"),

@@ -19,7 +19,7 @@ PARAMETERS = {
 }
 
 
-@pytest.mark.parametrize("sampler", ["forest", "nsgaii"])  # the ledger's tests have all of them
+@pytest.mark.parametrize("sampler", ["tpe", "nsgaii"])  # the ledger's tests have all of them
 def test_a_conditional_setting_is_drawn_where_its_condition_holds(tmp_path: Path, sampler: str) -> None:
     """Six trials, so that those samplers that learn propose some that are not spread out."""
     limits = {"max_params": 2000, "min_accuracy": 0.05}

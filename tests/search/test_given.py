@@ -21,7 +21,6 @@ from gnap_search.search.gathering import Gathering
 from gnap_search.search.given import Given, Known, Sources
 from gnap_search.search.ledger import Ledger
 from gnap_search.search.marks import ENQUEUED, FROM_STUDY
-from gnap_search.search.standing import Standing
 from tests.search.conftest import PARAMETERS, Notes, a_point, small_study
 
 DIGEST = "1234"
@@ -127,7 +126,7 @@ def test_a_conditional_setting_is_taken_where_its_condition_holds(other: MakeRun
         ({"training_images": 500}, "has training_images nothing, and this study 500"),
         (
             {"sampler": "random"},
-            "sampler random learns from no trials; .* --sampler forest, tpe, nsgaii or gp",
+            "sampler random learns from no trials; .* --sampler tpe, nsgaii or gp",
         ),
         (
             {"parameters": {"growth_factor": [1.2]}},
@@ -156,7 +155,7 @@ def test_other_data_and_a_study_without_trials_are_refused(other: MakeRun) -> No
         known.fitting(small_study(), DIGEST, run)
 
 
-@pytest.mark.parametrize("sampler", ["forest", "tpe", "nsgaii", "gp"])
+@pytest.mark.parametrize("sampler", ["tpe", "nsgaii", "gp"])
 def test_known_trials_are_told_once_and_are_no_trials_of_the_study(held: BaseStorage, sampler: str) -> None:
     study = small_study(trials=6, sampler=sampler, constraints={"max_params": 55})
     given = Given(known=some_known(8))
@@ -174,23 +173,9 @@ def test_known_trials_are_told_once_and_are_no_trials_of_the_study(held: BaseSto
 def test_what_is_known_stands_for_spread_out_proposals(held: BaseStorage) -> None:
     study = small_study(trials=12, sampler="tpe")
     spread_out = coverage.proposals(study)
-    warm = driver(held, study, Given(known=some_known(len(spread_out) - 1)))
+    warm = driver(held, study, Given(known=some_known(coverage.size(study) - 1)))
     first, second = asks(warm, 2)
     assert first.settings in spread_out and second.settings not in spread_out
-
-
-def test_a_forest_learns_from_what_is_known(held: BaseStorage, tmp_path: Path) -> None:
-    study = small_study(trials=12, sampler="forest")
-    better = [
-        Known(
-            "other", {**FITTING, "growth_factor": 1.2 + tenth / 10}, a_point(validation_accuracy=tenth / 10)
-        )
-        for tenth in range(8)
-    ]
-    (tmp_path / "study.toml").write_text(study.to_toml())
-    ledger = driver(held, study, Given(known=tuple(better)))
-    ledger.standing = Standing(Run(tmp_path), Notes())
-    assert all(float(ask.settings["growth_factor"]) > 1.7 for ask in asks(ledger, 3))
 
 
 def test_nsgaii_breeds_from_what_is_known(held: BaseStorage) -> None:

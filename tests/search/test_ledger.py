@@ -69,7 +69,7 @@ def good(ask: Ask) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:optuna")  # of the Gaussian process's optimiser
-@pytest.mark.parametrize("sampler", ["forest", "tpe", "nsgaii", "gp", "random", "qmc"])
+@pytest.mark.parametrize("sampler", ["tpe", "nsgaii", "gp", "random", "qmc"])
 @pytest.mark.parametrize("parameters", [None, CONDITIONAL])
 def test_samplers_get_along_with_failures_constraints_and_conditions(desk, sampler: str, parameters: Any):
     changes = {"parameters": parameters} if parameters else {}
