@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks import machine
 from benchmarks.rounds import Figure
 
-NAMES = ("training", "graphics", "growth", "study", "proposals", "startup", "inference", "search")
+NAMES = ("training", "graphics", "growth", "study", "proposals", "startup", "inference", "search", "scale")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -91,16 +91,18 @@ class _Drive:
         resources.refuse_too_few(available, each, self._launch.address or "this machine")
         at_once = min(resources.workers(available, each), left)
         self._listener.study_started(len(self._asked) - left, len(self._asked), at_once, self._front)
-        workers = Workers(self._lease, each, scratch, self._listener, WAY_ON)
         with nodes.watched(self._launch.address, available, WAY_ON) as present:
-            interrupted = self._train(Room(present, each, self._listener), workers)
+            room = Room(present, each, self._listener)
+            interrupted = self._train(Workers(self._lease, each, scratch, self._listener, WAY_ON, room))
         return Summary(self._failures(), interrupted)
 
-    def _train(self, room: Room, workers: Workers) -> bool:
+    def _train(self, workers: Workers) -> bool:
         from gnap_search.search.proposals import Proposals
 
         orders = functools.partial(self._orders, workers=workers)
-        proposals = Proposals(self._retrainings, self._progress, self._listener, orders, room, self._lease)
+        proposals = Proposals(
+            self._retrainings, self._progress, self._listener, orders, workers.room, self._lease
+        )
         return workers.train(proposals, self._data) is not None
 
     def _orders(self, ask: Ask, workers: Workers) -> dict[str, Any]:

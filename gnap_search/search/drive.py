@@ -58,10 +58,10 @@ class Drive:
         at_once = min(resources.workers(available, trial), self._ledger.left)
         self._listener.study_started(self._ledger.done, self._study.trials, at_once, self.standing.front)
         way_on = f"`gnap-search resume {self._run.name}`"
-        workers = Workers(self._lease, trial, scratch, self._listener, way_on)
         with nodes.watched(self._launch.address, available, way_on) as present:
             room = Room(present, trial, self._listener)
-            stop = self._train(adopted, room, workers, deadline)
+            workers = Workers(self._lease, trial, scratch, self._listener, way_on, room)
+            stop = self._train(adopted, workers, deadline)
         return (stop or "patience") if self._ledger.left else "finished"
 
     def score(self) -> None:
@@ -88,11 +88,11 @@ class Drive:
         self._ledger.complete(ask.number, last)
         return True
 
-    def _train(self, adopted: list[Ask], room: Room, workers: Workers, deadline: float | None) -> Stop | None:
+    def _train(self, adopted: list[Ask], workers: Workers, deadline: float | None) -> Stop | None:
         from gnap_search.search.proposals import Proposals
 
         orders = functools.partial(self._orders, workers=workers)
-        proposals = Proposals(self._ledger, self.standing, self._listener, orders, room, self._lease)
+        proposals = Proposals(self._ledger, self.standing, self._listener, orders, workers.room, self._lease)
         proposals.adopt(adopted)
         return workers.train(proposals, self._data, deadline)
 

@@ -22,11 +22,13 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 from gnap_search import spec
 from gnap_search.front import Front
 from gnap_search.results import Point
-from gnap_search.search import coverage, forest, marks, patience, samplers, telling
+from gnap_search.search import coverage, forest, marks, samplers, telling
 from gnap_search.search.expense import Expense
 from gnap_search.search.forest import Settings
 from gnap_search.search.given import Given
 from gnap_search.search.marks import DISCARDED, ENQUEUED, KNOWN, REASON, RETRY_OF, STOPPED, counted
+from gnap_search.search.patience import Watch
+from gnap_search.search.roll import Roll
 from gnap_search.search.standing import Standing
 from gnap_search.search.twin import Twin
 from gnap_search.settings import Value
@@ -63,7 +65,11 @@ class Ledger:
         searched = [parameter for parameter in study.parameters.values() if parameter.searched]
         examples = [value for parameter in searched for value in parameter.examples()]
         self._discrete = bool(examples) and all(isinstance(value, str | bool | int) for value in examples)
+        self._roll, self._watch = Roll(), Watch(Front((), study.constraints.budget(), study.costs))
         self._stalled: bool | None = None  # None where that has to be found out
+        self._spread = False  # whether all first proposals have been asked
+        self._asked: dict[frozenset[tuple[str, Value]], int] = {}  # settings -> the first trial with them
+        self._looked_at = 0  # trials, for these
         self._take()
         self._twin.sampled_by(samplers.build(study, len(self._twin.trials()), len(self._first)))
 
@@ -92,7 +98,7 @@ class Ledger:
         if self.stalled:
             return None
         for left in reversed(range(DRAWS)):
-            queued = bool(self._twin.trials(TrialState.WAITING))
+            queued = self._followed().waiting
             if not queued and self.originals >= self._study.trials:
                 return None
             if not queued and (proposal := self._proposal()) is not None:
@@ -133,7 +139,7 @@ class Ledger:
     @property
     def originals(self) -> int:
         """How many different proposals have been asked; retries and discarded ones do not count."""
-        return sum(RETRY_OF not in trial.user_attrs for trial in self._counted())
+        return self._followed().originals
 
     @property
     def completed(self) -> int:
@@ -174,9 +180,9 @@ class Ledger:
     def stalled(self) -> bool:
         """Whether the study's patience is over, as of the last trial that was answered."""
         if self._stalled is None:
-            points = self.standing.points if self.standing else []
-            empty = Front((), self._study.constraints.budget(), self._study.costs)
-            self._stalled = patience.stalled(self._counted(), points, empty, self.patience)
+            ended, standing = self._followed().ended, self.standing
+            points, front = (standing.telling, standing.front) if standing else (_none, Front())
+            self._stalled = self._watch.stalled(ended, self.patience, points, front)
         return self._stalled
 
     def settled(self) -> set[int]:
@@ -187,22 +193,26 @@ class Ledger:
     def _proposal(self) -> Mapping[str, Any] | None:
         """What is to be asked next; None leaves it to Optuna's sampler."""
         trials, standing = self._twin.trials(), self.standing
-        costs = self._costs(trials, standing) if standing else []
         if standing and self._study.sampler == "forest":
-            known = self._learnt(trials, costs, standing)
+            known = self._learnt(trials, self._costs(trials, standing), standing)
             if len(known.finished) >= BEGINNING:
                 random = np.random.default_rng([self._study.seed, len(trials)])
                 thrift = max(0.0, 1 - self.originals / self._study.trials)
                 return forest.proposal(self._study.parameters, known, random, thrift)
         left = self._spread_out(trials)
-        return min(left, key=Expense(self._study.parameters, costs)) if left else None
+        if not left:
+            return None
+        costs = self._costs(trials, standing) if standing else []
+        return min(left, key=Expense(self._study.parameters, costs))
 
     def _spread_out(self, trials: list[FrozenTrial]) -> list[Settings]:
         """The first proposals that are to be asked still; what is known stands for as many of them."""
+        if self._spread or not self._first:
+            return []
         told = [known.settings for known in self._given.known]
-        asked = [trial.params for trial in counted(trials)] if self._first else []
-        enough = sum(proposal in asked for proposal in self._first) + len(told) >= len(self._first)
-        return [] if enough else [proposal for proposal in self._first if proposal not in [*asked, *told]]
+        asked = [trial.params for trial in counted(trials)]
+        self._spread = sum(one in asked for one in self._first) + len(told) >= len(self._first)
+        return [] if self._spread else [one for one in self._first if one not in [*asked, *told]]
 
     def _learnt(
         self, trials: list[FrozenTrial], costs: Sequence[tuple[Settings, float]], standing: Standing
@@ -220,13 +230,18 @@ class Ledger:
 
     def _given_point(self, trial: FrozenTrial) -> Point | None:
         """The last point of a trial of another study."""
-        known = dict(enumerate(self._given.known)).get(trial.user_attrs.get(KNOWN, -1))
-        return known.point if known else None
+        place = trial.user_attrs.get(KNOWN)
+        return None if place is None else self._given.known[place].point
 
     def _costs(self, trials: list[FrozenTrial], standing: Standing) -> list[tuple[Settings, float]]:
         """Settings and whole costs of the newest trials that have begun."""
         costs = [(trial.params, standing.cost(trial.number)) for trial in trials[-forest.LEARNT :]]
         return [(settings, cost) for settings, cost in costs if cost]
+
+    def _followed(self) -> Roll:
+        """The roll as of now."""
+        self._roll.follow(self._twin.trials())
+        return self._roll
 
     def _counted(self) -> Iterator[FrozenTrial]:
         return counted(self._twin.trials())
@@ -242,11 +257,11 @@ class Ledger:
         """Whether a space without continuous parameters gave these settings before."""
         if not self._discrete:
             return False
-        return any(
-            self._settings(trial) == settings
-            for trial in self._twin.trials()
-            if trial.number != number and DISCARDED not in trial.user_attrs
-        )
+        for trial in self._twin.trials()[self._looked_at :]:
+            if DISCARDED not in trial.user_attrs:
+                self._asked.setdefault(frozenset((self._settings(trial) or {}).items()), trial.number)
+        self._looked_at = number
+        return self._asked.get(frozenset(settings.items()), number) != number
 
     def _discard(self, number: int, reason: str) -> None:
         self._twin.mark(number, DISCARDED, reason)
@@ -267,3 +282,9 @@ class Ledger:
         """See that every failed proposal has one retry; it is in memory until it is asked."""
         for trial in marks.not_retried(self._counted()):
             self._twin.queue(trial.params, {RETRY_OF: trial.number})
+
+
+def _none(trial: int) -> list[Point]:
+    """The points of a trial while nobody knows of any."""
+    del trial
+    return []

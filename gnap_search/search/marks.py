@@ -18,7 +18,13 @@ ENQUEUED, KNOWN, FROM_STUDY = "enqueued", "known", "from_study"
 
 def counted(trials: Iterable[FrozenTrial]) -> Iterator[FrozenTrial]:
     """The study's own trials, but for discarded ones."""
-    return (trial for trial in trials if not {DISCARDED, FROM_STUDY} & trial.user_attrs.keys())
+    return filter(is_counted, trials)
+
+
+def is_counted(trial: FrozenTrial) -> bool:
+    """Whether a trial is the study's own, and was not discarded."""
+    attributes = trial.user_attrs
+    return DISCARDED not in attributes and FROM_STUDY not in attributes
 
 
 def enqueued(trials: Iterable[FrozenTrial]) -> set[int]:

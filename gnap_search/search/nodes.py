@@ -61,6 +61,7 @@ class Room:
 
     def __init__(self, present: Present, trial: Resources, listener: Listener) -> None:
         self._present, self._trial, self._listener = present, trial, listener
+        self._seen: tuple[Sequence[Resources], int] | None = None  # nodes, and how many trials fit on them
         self._told = self._fits()
 
     def __call__(self) -> int:
@@ -72,7 +73,10 @@ class Room:
         return fits
 
     def _fits(self) -> int:
-        return resources.workers(self._present(), self._trial)
+        present = list(self._present())
+        if self._seen is None or self._seen[0] != present:  # asked at every event; they seldom change
+            self._seen = present, resources.workers(present, self._trial)
+        return self._seen[1]
 
 
 class _Watch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ray.tune.experiment import Trial
@@ -19,6 +20,19 @@ class Scheduler(FIFOScheduler):
     def __init__(self, proposals: Proposals) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Ray is annotated in part
         self._proposals = proposals
+        self._added: deque[Trial] = deque()
+
+    def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:
+        """One that has been proposed."""
+        del tune_controller
+        self._added.append(trial)
+
+    def choose_trial_to_run(self, tune_controller: TuneController) -> Trial | None:
+        """The first one that has not begun. Ray itself looks through all that have been, at every event."""
+        del tune_controller
+        while self._added and self._added[0].status != Trial.PENDING:
+            self._added.popleft()
+        return self._added[0] if self._added else None
 
     def on_trial_result(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
         """One report; the last one of a trial comes to the proposals alone."""

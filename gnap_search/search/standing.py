@@ -18,6 +18,7 @@ class Standing:
     def __init__(self, run: Run, listener: Listener) -> None:
         self._run, self._listener, self._epochs = run, listener, run.study.epochs
         self._points = {trial: _history(run, trial) for trial in run.trials()}
+        self._spent = {trial: _macs(points.values()) for trial, points in self._points.items()}
         self.front = self._recount()
         costs = run.study.costs
         self._halving = (
@@ -27,10 +28,9 @@ class Standing:
         judged = {trial: self._judged(points.values()) for trial, points in self._points.items()}
         self._verdicts = {trial: verdicts[-1] for trial, verdicts in judged.items() if verdicts}
 
-    @property
-    def points(self) -> list[Point]:
-        """Every point of every trial."""
-        return [point for known in self._points.values() for point in known.values()]
+    def telling(self, trial: int) -> Iterable[Point]:
+        """The points of a trial that may stand on a front: all, or where it is settled, its own front's."""
+        return self._points.get(trial, {}).values()
 
     def last(self, trial: int) -> Point | None:
         """A trial's newest point."""
@@ -41,11 +41,10 @@ class Standing:
 
         The epochs to come are taken to cost what the last one did.
         """
-        points = self._points.get(trial, {}).values()
         last = self.last(trial)
         if last is None:
             return 0.0
-        return sum(point.macs for point in points) + last.macs * max(0, self._epochs - last.epoch)
+        return self._spent[trial] + last.macs * max(0, self._epochs - last.epoch)
 
     def worth_going_on(self, trial: int) -> bool:
         """How a trial was judged at its newest points."""
@@ -58,6 +57,7 @@ class Standing:
             self._start_again(trial)
         known = self._points.setdefault(trial, {})
         new = [point for point in points if point.epoch not in known]
+        self._spent[trial] = self._spent.get(trial, 0) + _macs(new)
         for point in new:
             known[point.epoch] = point
             self._place(point)
@@ -79,11 +79,17 @@ class Standing:
                     path.unlink()
 
     def forget_checkpoint(self, trial: int) -> None:
-        """A settled trial does not go on."""
+        """A settled trial does not go on: most of its points can be of no use any more."""
         forget_way_on(self._run.trial_folder(trial))
+        points = self._points.get(trial, {})
+        if points:
+            own = self.front.of(points.values()).points
+            kept = sorted({*(point.epoch for point in own), max(points)})
+            self._points[trial] = {epoch: points[epoch] for epoch in kept}
 
     def _start_again(self, trial: int) -> None:
         self._points.pop(trial, None)
+        self._spent.pop(trial, None)
         self._verdicts.pop(trial, None)
         self.front = self._recount()
         if self._halving:
@@ -100,12 +106,17 @@ class Standing:
             self._run.model(other).unlink(missing_ok=True)
 
     def _recount(self) -> Front:
-        return Front(self.points, self._run.study.constraints.budget(), self._run.study.costs)
+        points = (point for known in self._points.values() for point in known.values())
+        return Front(points, self._run.study.constraints.budget(), self._run.study.costs)
 
 
 def _history(run: Run, trial: int) -> dict[int, Point]:
     history = History(run.trial_folder(trial) / "history.jsonl")
     return {point.epoch: point for point in history}
+
+
+def _macs(points: Iterable[Point]) -> int:
+    return sum(point.macs for point in points)
 
 
 def _epoch(path: Path) -> int:

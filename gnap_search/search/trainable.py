@@ -23,7 +23,6 @@ from gnap_search.errors import TrialError
 from gnap_search.search.lock import Lease
 from gnap_search.training.plan import Plan
 
-SLICE = 1.0  # seconds of training between two reports; each report costs Ray about 20 ms
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -31,7 +30,8 @@ class Trainable(tune.Trainable):
     """Trains one trial after another in one process.
 
     Its configuration: `plan` (JSON), `folder` of the trial, `lease` (path and token), `threads`, `device`,
-    and `kept`, the epochs whose networks are wanted whatever they are worth.
+    `pace` (the seconds between two reports) and `kept`, the epochs whose networks are wanted whatever they
+    are worth.
 
     A result has `points` (all that its driver may not have seen, oldest first), `notice`, `failure` (why the
     trial failed), `halt` (why the whole study cannot go on), `ending` (whether it stopped early on request)
@@ -53,7 +53,7 @@ class Trainable(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train for about a second, at least one epoch, and report."""
+        """Train for as long as the pace says, at least one epoch, and report."""
         astray = self._astray()
         if astray:
             return self._result(halt=astray)
@@ -76,6 +76,7 @@ class Trainable(tune.Trainable):
 
     def _begin(self, config: dict[str, Any]) -> None:
         self._plan, self._device, self._kept = config["plan"], config["device"], config["kept"]
+        self._pace = float(config["pace"])
         self._folder = Path(config["folder"])
         self._lease = Lease(Path(config["lease"][0]), config["lease"][1])
         self._trial: Any = None
@@ -96,7 +97,7 @@ class Trainable(tune.Trainable):
         if self._trial is None:
             self._trial = self._begun()
             notice = self._trial.notice
-        pause = time.monotonic() + SLICE
+        pause = time.monotonic() + self._pace
         while not (self._trial.finished or self._lease.ending()):
             self._trial.advance()
             if time.monotonic() > pause:

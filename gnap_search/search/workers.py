@@ -6,13 +6,13 @@ import dataclasses
 import functools
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
-from gnap_search.search import interruption, resources
+from gnap_search.search import interruption, pace, resources
 from gnap_search.search.lock import Lease
 from gnap_search.search.resources import Resources
 from gnap_search.status import Stop
@@ -29,8 +29,8 @@ OUT_OF_TIME = "The time that --timeout gives is over: stopping at the end of the
 class Workers:
     """The workers of one driver.
 
-    Each may write while it has the lease. `scratch` is for Ray's own files, and `way_on` says in the user's
-    words what goes on with their work after an interruption.
+    Each may write while it has the lease. `room` tells how many there can be by now. `scratch` is for Ray's
+    own files, and `way_on` says in the user's words what goes on with their work after an interruption.
     """
 
     lease: Lease
@@ -38,6 +38,7 @@ class Workers:
     scratch: Path
     listener: Listener
     way_on: str
+    room: Callable[[], int]
 
     def orders(self, plan: Plan, folder: Path, kept: Sequence[int] = ()) -> dict[str, Any]:
         """What one of them needs for a trial; see `gnap_search.search.trainable`."""
@@ -47,6 +48,7 @@ class Workers:
             "lease": [str(self.lease.path), self.lease.token],
             "threads": resources.threads(self.each),
             "device": "cuda" if self.each.gpus else "cpu",
+            "pace": pace.between_reports(self.room()),
             "kept": list(kept),
         }
 

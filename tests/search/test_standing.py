@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gnap_search.front import Front
 from gnap_search.results import History
 from gnap_search.runs import Run
 from gnap_search.search.standing import Standing
@@ -93,6 +94,34 @@ def test_a_budget_keeps_points_off_the_front(tmp_path: Path):
     standing.report(0, [small, large], None)
     assert list(standing.front.points) == [small]
     assert kept(run) == {run.model(small)}
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6), st.integers(0, 5)), min_size=8, max_size=25))
+def test_settled_trials_are_worth_what_all_their_points_are(tmp_path_factory, reports):
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "study.toml").write_text(small_study(constraints={"max_params": 5}).to_toml())
+    run, told = Run(folder), [[] for _ in range(4)]
+    standing = Standing(run, Notes())
+    for trial, parameters, accuracy in reports:
+        point = a_point(
+            trial=trial,
+            epoch=len(told[trial]) + 1,
+            parameters=parameters,
+            macs=10 * parameters,
+            validation_accuracy=accuracy / 10,
+        )
+        told[trial].append(point)
+        standing.report(trial, [point], None)
+    costs = [standing.cost(trial) for trial in range(4)]
+    for trial in (1, 2, 3):
+        standing.forget_checkpoint(trial)
+    assert [standing.cost(trial) for trial in range(4)] == costs
+    assert [standing.last(trial) for trial in range(4)] == [points[-1] if points else None for points in told]
+    standing.report(0, [], "trial 0 starts again")  # what it had beaten comes back
+    left = [point for points in told[1:] for point in points]
+    assert list(standing.front.points) == list(Front(left, standing.front.budget).points)
+    assert standing.cost(0) == 0
 
 
 @pytest.mark.parametrize(("length", "goes_on"), [(10, False), (11, True)])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gnap_search.search import drive, trainable
+from gnap_search.search import drive
 from gnap_search.search.ledger import Ask
 from gnap_search.search.lock import Lease
 from gnap_search.search.trainable import Trainable
@@ -37,6 +37,7 @@ def configure(tmp_path: Path):
             "lease": [str(lease.path), lease.token],
             "threads": 1,
             "device": "cpu",
+            "pace": 0.0,  # a report an epoch
             "kept": [],
         }
 
@@ -66,17 +67,13 @@ def test_a_reused_worker_trains_bit_for_bit_like_a_fresh_one(configure, tmp_path
     assert models[0] == models[1]
 
 
-def test_every_epoch_is_reported_once(configure, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(trainable, "SLICE", 0.0)
+def test_every_epoch_is_reported_once(configure):
     results = finish(Worker(configure(0)))
     assert [len(result["points"]) for result in results] == [1, 1]
     assert [result["done"] for result in results] == [False, True]
 
 
-def test_a_worker_that_comes_after_a_dead_one_reports_all_and_trains_the_rest(
-    configure, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(trainable, "SLICE", 0.0)
+def test_a_worker_that_comes_after_a_dead_one_reports_all_and_trains_the_rest(configure):
     first = Worker(configure(0)).step()
     results = finish(Worker(configure(0)))
     assert results[0]["points"][:1] == first["points"]
@@ -98,8 +95,7 @@ def test_an_exception_is_a_failure_with_one_line_and_its_story_in_the_folder(con
 
 
 @pytest.mark.parametrize("file", ["history.draft", "checkpoint.draft", "models/1.draft"])
-def test_a_full_disk_is_no_failure_of_the_trial(configure, file: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(trainable, "SLICE", 0.0)
+def test_a_full_disk_is_no_failure_of_the_trial(configure, file: str):
     configuration = configure(0)
     full = Path(configuration["folder"]) / file
     full.parent.mkdir(parents=True)
@@ -117,8 +113,7 @@ def test_a_damaged_checkpoint_is_told_and_the_trial_starts_again(configure):
     assert [point["epoch"] for point in points(results)] == [1, 2]
 
 
-def test_an_ending_study_stops_its_trials_after_the_epoch(configure, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(trainable, "SLICE", 0.0)
+def test_an_ending_study_stops_its_trials_after_the_epoch(configure):
     configuration = configure(0)
     worker = Worker(configuration)
     worker.step()
@@ -136,10 +131,7 @@ def test_a_worker_of_an_earlier_driver_writes_nothing(configure):
     assert not Path(configuration["folder"]).exists()
 
 
-def test_a_worker_that_is_held_for_dead_writes_no_more_once_its_trial_goes_on_elsewhere(
-    configure, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(trainable, "SLICE", 0.0)
+def test_a_worker_that_is_held_for_dead_writes_no_more_once_its_trial_goes_on_elsewhere(configure):
     configuration = configure(0)
     cut_off = Worker(configuration)
     cut_off.step()
