@@ -1,14 +1,17 @@
-"""Proposals: what it costs to ask for one more trial, and to take in a report.
+"""Proposals: what it costs to ask for one more trial, to take in a report, and to judge a trial.
 
 `ours` is an ask of the ledger, which is on the disk when it returns; `bare` is the same sampler on the same
-trials in Optuna's memory, as if nothing had to survive. Both go on from a study of that many trials.
+trials in Optuna's memory, as if nothing had to survive. Both go on from a study of that many trials. What is
+judged are the trainings of `benchmarks/recorded`, again and again with a little more or less of each.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import shutil
+import statistics
 import tempfile
 import time
 import warnings
@@ -19,10 +22,14 @@ from typing import get_args
 import optuna
 
 from benchmarks import made
+from benchmarks.replay import Table
 from benchmarks.rounds import ROUNDS, Figure, measured, seconds
+from benchmarks.simulated import Trainings
+from gnap_search.front import Front
 from gnap_search.report.quiet import Quiet
 from gnap_search.runs import Run
 from gnap_search.search import samplers, storage
+from gnap_search.search.halving import ParetoHalving
 from gnap_search.search.ledger import Ask, Ledger
 from gnap_search.search.standing import Standing
 from gnap_search.settings import Value
@@ -31,18 +38,18 @@ from gnap_search.spec import Sampler, Study
 
 SIZES, GOAL_AT = (100, 500, 1000, 2000), 1000  # trials
 MOST = {"gp": 100}  # sampler -> the most trials at which it is measured: beyond, it takes seconds
-ASKS, REPORTS = 5, 200  # in a round
+ASKS, REPORTS, JUDGED = 5, 200, 20  # in a round
 
 
 def figures(*, small: bool) -> list[Figure]:
-    """Milliseconds an ask, by sampler and size of the study, and milliseconds a report."""
+    """Milliseconds an ask, by sampler and size of the study, a report, and a decision."""
     sizes, rounds = ((20,), 2) if small else (SIZES, ROUNDS)
     told = []
     with warnings.catch_warnings(), _quietly(), tempfile.TemporaryDirectory(prefix="proposals-") as place:
         warnings.simplefilter("ignore")
         for size in sizes:
             run = made.folder(Path(place, str(size)), size, epochs=1)
-            told += [*_asks(run, rounds), *_reports(run, rounds)]
+            told += [*_asks(run, rounds), *_reports(run, rounds), *_decisions(size, rounds)]
     return told
 
 
@@ -135,6 +142,29 @@ def _report(run: Run) -> float:
             standing.report(point.trial, [point], None)
 
     return 1000 * seconds(report) / REPORTS
+
+
+def _decisions(size: int, rounds: int) -> list[Figure]:
+    """A decision of the scheduler: of each new trial, the epoch at which judging it took longest."""
+    table = Table("digits")
+    trainings, trials = Trainings(table, minutes=1), itertools.count()
+    halving, front = ParetoHalving(table.study.epochs), Front()
+
+    def train() -> float:
+        """The next training, to its end; the longest milliseconds of processor time."""
+        trial, longest = next(trials), 0.0
+        for point in trainings.points(trial, trial % len(table.trainings)):
+            front.add(point)
+            start = time.thread_time()  # it waits for nothing
+            halving.goes_on(point, front)
+            longest = max(longest, time.thread_time() - start)
+        return 1000 * longest
+
+    for _ in range(size):
+        train()
+    title = f"pareto-halving, a trial's longest decision after {size} trials"
+    told = measured({title: lambda: statistics.fmean(train() for _ in range(JUDGED))}, "ms", rounds)
+    return [figure.asked(at_most=5) if size == GOAL_AT else figure for figure in told.values()]
 
 
 @contextlib.contextmanager

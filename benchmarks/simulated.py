@@ -77,27 +77,29 @@ class Trainings:
         """The training of a trial."""
         number = self._table.nearest(Ask(plan.trial, dict(plan.settings)), set())
         assert number is not None  # none is taken
-        self._uses[number] += 1
-        random = np.random.default_rng(plan.trial)
-        seconds = 60 * self._minutes * random.uniform(0.5, 1.5) / plan.epochs
-        size, error = np.exp(random.normal(0, JITTER if self._uses[number] > 1 else 0, 2))
-        points = [
-            self._moved(replay.point(plan.trial, self._table.trainings[number], epoch), size, error, seconds)
-            for epoch in range(plan.epochs)
-        ]
-        return Training(self, points, failing=plan.trial % FAILING == FAILING - 1)
+        return Training(self, self.points(plan.trial, number), failing=plan.trial % FAILING == FAILING - 1)
 
-    @staticmethod
-    def _moved(point: Point, size: float, error: float, seconds: float) -> Point:
-        return dataclasses.replace(
-            point,
-            parameters=max(1, round(point.parameters * size)),
-            weights=max(1, round(point.weights * size)),
-            macs=max(1, round(point.macs * size)),
-            live_macs=max(1, round(point.live_macs * size)),
-            validation_accuracy=round(max(0.0, 1 - (1 - point.validation_accuracy) * error), 5),
-            seconds=seconds,
-        )
+    def points(self, trial: int, number: int) -> list[Point]:
+        """A recording as that trial; where it comes again, the trial is a little larger and worse, or not."""
+        recorded, random = self._table.trainings[number], np.random.default_rng(trial)
+        seconds = 60 * self._minutes * random.uniform(0.5, 1.5) / recorded.epochs
+        size, error = np.exp(random.normal(0, JITTER if self._uses[number] else 0, 2))
+        self._uses[number] += 1
+        points = [replay.point(trial, recorded, epoch) for epoch in range(recorded.epochs)]
+        return [_moved(point, size, error, seconds) for point in points]
+
+
+def _moved(point: Point, size: float, error: float, seconds: float) -> Point:
+    """A point with sizes and error times so much."""
+    return dataclasses.replace(
+        point,
+        parameters=max(1, round(point.parameters * size)),
+        weights=max(1, round(point.weights * size)),
+        macs=max(1, round(point.macs * size)),
+        live_macs=max(1, round(point.live_macs * size)),
+        validation_accuracy=round(max(0.0, 1 - (1 - point.validation_accuracy) * error), 5),
+        seconds=seconds,
+    )
 
 
 class Training:
