@@ -35,9 +35,8 @@ class Watch:
     """Finds the same out time and again, while trials end: the front before the last ones only grows."""
 
     def __init__(self, empty: Front) -> None:
-        self._empty = empty
+        self._empty, self._before = empty, empty.of(())
         self._early: list[int] = []
-        self._before = empty.of(())
 
     def stalled(
         self,

@@ -83,7 +83,7 @@ class Standing:
         forget_way_on(self._run.trial_folder(trial))
         points = self._points.get(trial, {})
         if points:
-            own = Front(points.values(), self.front.budget).points
+            own = self.front.of(points.values()).points
             kept = sorted({*(point.epoch for point in own), max(points)})
             self._points[trial] = {epoch: points[epoch] for epoch in kept}
 

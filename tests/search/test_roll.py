@@ -75,7 +75,7 @@ def test_it_knows_what_a_count_of_all_trials_gives(events: list[tuple[str, int]]
 
 @given(EVENTS, st.integers(0, 4), st.randoms(use_true_random=False))
 def test_patience_that_is_followed_is_patience_found_out_anew(events, number: int, random) -> None:
-    study, roll, watch, points = Study(), Roll(), Watch(Budget(max_parameters=900)), []
+    study, roll, watch, points = Study(), Roll(), Watch(Front((), Budget(max_parameters=900))), []
     told = functools.partial(of, points)
     for event, chance in events:
         study.happen(event, chance)
@@ -86,7 +86,7 @@ def test_patience_that_is_followed_is_patience_found_out_anew(events, number: in
         ]
         roll.follow(study.trials)
         front = Front(points, Budget(max_parameters=900))
-        anew = patience.stalled(study.trials, points, front.budget, number)
+        anew = patience.stalled(study.trials, points, front.of(()), number)
         assert watch.stalled(roll.ended, number, told, front) == anew
 
 
