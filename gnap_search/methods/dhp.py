@@ -144,7 +144,9 @@ class DHP(FixedWidths):
     sparsity: ClassVar[str] = "structured"
 
     target: float = setting(0.5, "what is left of the network's cost", Bounds(0, 1))
-    regularization: float = setting(1.0, "shrinkage of latents a step at a learning rate of 1", Bounds(0, 1e3))
+    regularization: float = setting(
+        1.0, "shrinkage of latents a step at a learning rate of 1", Bounds(0, 1e3)
+    )
     resource: str = setting("flops", "what is counted as cost", Bounds(choices=("flops", "parameters")))
     stop_limit: float = setting(0.02, "cost above the target at which the search ends", Bounds(0, 1))
     threshold: float = setting(5e-3, "magnitude of a latent below which its channel goes", Bounds(0, 1))
