@@ -256,12 +256,12 @@ def dashboard(name: Name, runs: Runs = RUNS, **where: Any) -> None:
 
     from gnap_search import verbs
 
-    with verbs.dashboard(name, runs=runs, **where) as address:
-        typer.echo(f"{name} can be seen at {address}; Ctrl-C ends it")
-        try:
+    try:
+        with verbs.dashboard(name, runs=runs, **where) as address:
+            typer.echo(f"{name} can be seen at {address}; Ctrl-C ends it")
             threading.Event().wait()
-        except KeyboardInterrupt:
-            typer.echo("ended; the study is as it was")
+    except KeyboardInterrupt:
+        typer.echo("ended; the study is as it was")
 
 
 @app.command(rich_help_panel="Models")

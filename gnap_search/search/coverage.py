@@ -1,6 +1,5 @@
-"""Coverage: the first proposals of a study, some of those that are spread evenly over its search space.
+"""Coverage: the first proposals of a study, spread evenly over its search space.
 
-There are twice as many of these as are trained: the cheaper half is, and the rest is left to the sampler.
 They are a pure function of the study, so that a study that goes on knows which of them it has had.
 """
 
@@ -15,21 +14,20 @@ from gnap_search import spec
 from gnap_search.search.encoding import Encoding
 from gnap_search.settings import Value
 
-LEAST, MOST = 4, 8
-WIDER = 2  # so many times as many are proposed as are trained
-POINTS = 64  # of the sequence, a power of two above all of them: enough to find as many different ones
+LEAST, MOST = 4, 16
+POINTS = 64  # of the sequence, a power of two above MOST: enough to find as many different ones
 LEARNERS = ("tpe", "gp")  # the samplers that learn from earlier trials
 
 
 def size(study: spec.Study) -> int:
-    """How many spread-out proposals are trained: a third, where the sampler learns from earlier trials."""
+    """How many proposals are spread out: a third, where the sampler learns from earlier trials."""
     if study.sampler not in LEARNERS:
         return 0
     return min(max(round(study.trials / 3), LEAST), MOST, study.trials)
 
 
 def proposals(study: spec.Study) -> list[dict[str, Value]]:
-    """The searched settings of those to choose from, all different, from a scrambled Sobol sequence."""
+    """The searched settings of the first proposals, all different, from a scrambled Sobol sequence."""
     encoding = Encoding(study.parameters)
     different: list[dict[str, Value]] = []
     for shares in _sequence(study.seed, len(encoding.searched)):
@@ -37,7 +35,7 @@ def proposals(study: spec.Study) -> list[dict[str, Value]]:
         chosen = {name: value for name, value in values.items() if name in encoding.searched}
         if chosen not in different:
             different.append(chosen)
-    return different[: WIDER * size(study)]
+    return different[: size(study)]
 
 
 @functools.lru_cache(maxsize=4)

@@ -19,7 +19,15 @@ from gnap_search.cli import app
 from tests.docs.pages import DOCS, FOLLOWED, Command, File, steps
 
 ROOT = DOCS.parent
-CLONED = ("gnap_search", "search_spaces", "studies", "tests/contracts", "tests/conftest.py", "pyproject.toml")
+CLONED = (
+    "gnap_search",
+    "search_spaces",
+    "studies",
+    "tests/contracts",
+    "tests/networks",
+    "tests/conftest.py",
+    "pyproject.toml",
+)
 NOT_RUN = {
     ("quick-start", "it installs from the network"): 1,
     ("own-images", "it installs from the network"): 1,

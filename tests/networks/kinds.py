@@ -18,11 +18,12 @@ from gnap_search.structure.model import Blueprint
 
 SHAPE = (3, 32, 32)
 CHANNELS = 150  # in all groups of a network
+HALF = 0.5
 
 
 def scale(network: str) -> float:
     """A half of the seed, or as much less as it takes for no more channels than tests have time for."""
-    module, chosen = catalog.implementation("networks", network), 0.5
+    module, chosen = catalog.implementation("networks", network), HALF
     while sum(module.seed_widths(SHAPE, chosen).values()) > CHANNELS and chosen > 0.01:
         chosen /= 2
     return chosen
