@@ -136,7 +136,7 @@ def seen(trials: int, gpus: int, minutes: float, url: str | None) -> Record:
     """Run a study to its end; trainings last `minutes` in the mean, between half and one and a half of it.
 
     Raises:
-        RuntimeError: something was lost.
+        RuntimeError: something was lost, or the study was broken off.
     """
     os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"  # all workers are in this process
     table, data = Table("digits"), datasets.load("digits")
@@ -156,7 +156,9 @@ def seen(trials: int, gpus: int, minutes: float, url: str | None) -> Record:
             ):
                 drive = Drive(study, folder, launch, watched, data, ledger)
                 nodes = [NODE] * max(1, gpus // int(NODE.gpus))
-                drive.to_the_end(lambda: (nodes, scratch), TRIAL, None)
+                ending = drive.to_the_end(lambda: (nodes, scratch), TRIAL, None)
+                if ending != "finished":
+                    raise RuntimeError(f"the study came to no end: {ending}")
                 watched.look()
                 _refuse_losses(Run(folder), url, drive.standing.front, watched.ended)
                 database = folder / "study.db"
