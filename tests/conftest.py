@@ -13,9 +13,8 @@ from gnap_search.results import Point
 
 MakePoint = Callable[..., Point]
 PROCESSES = 2
-os.environ.setdefault(
-    "RAY_worker_niceness", "0"
-)  # else Ray's workers wait for the tests of the other process
+# Else Ray's workers wait for the tests of the other process.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 
 @pytest.hookimpl(tryfirst=True)

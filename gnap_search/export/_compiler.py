@@ -34,7 +34,7 @@ def find() -> str:
 
 
 @functools.lru_cache(maxsize=16)
-def library(texts: tuple[tuple[str, str], ...]) -> ctypes.CDLL:
+def loaded(texts: tuple[tuple[str, str], ...]) -> ctypes.CDLL:
     """The files of these names and texts, the C file first, compiled for this processor and loaded.
 
     Nothing stays on the disk.

@@ -63,7 +63,7 @@ def load(path: Path, shape: Shape | None) -> LoadedModel:
     about = _read(path)
     fits = _runtime.images_of(path, tuple(about["shape"]), shape)
     texts = tuple((file.name, file.read_text()) for file in (path, path.with_suffix(".h")))
-    function = _compiler.library(texts).model_logits
+    function = _compiler.loaded(texts).model_logits
     function.argtypes, function.restype = (ctypes.c_void_p, ctypes.c_void_p), None
     classes = about["classes"]
 

@@ -1,8 +1,8 @@
 """ResNet-110, CIFAR style: three stages of twelve bottleneck blocks, 1,147,738 parameters at full width.
 
 K. He et al., Deep Residual Learning for Image Recognition, arXiv 1512.03385, section 4.2, with projection
-shortcuts (option B) where a stream begins and a
-bottleneck of 1x1, 3x3 and 1x1 convolutions in each block. `_residual.py` names the groups of channels.
+shortcuts (option B) where a stream begins and a bottleneck of 1x1, 3x3 and 1x1 convolutions in each block.
+`_residual.py` names the groups of channels.
 """
 
 from __future__ import annotations

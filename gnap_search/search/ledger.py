@@ -71,7 +71,7 @@ class Ledger:
         self._asked: dict[frozenset[tuple[str, Value]], int] = {}  # settings -> the first trial with them
         self._looked_at = 0  # trials, for these
         self._take()
-        self._twin.sampled_by(samplers.build(study, len(self._twin.trials()), coverage.size(study)))
+        self._twin.sampled_by(samplers.build(study, len(self._twin.trials()), len(self._first)))
 
     def adopt(self) -> list[Ask]:
         """The trials that an earlier driver left unanswered, to go on with under their own numbers.
@@ -197,13 +197,12 @@ class Ledger:
         return min(left, key=Expense(self._study.parameters, self._costs(trials))) if left else None
 
     def _spread_out(self, trials: list[FrozenTrial]) -> list[Settings]:
-        """The first proposals that may be asked still; what is known stands for as many of them."""
+        """The first proposals that are to be asked still; what is known stands for as many of them."""
         if self._spread or not self._first:
             return []
         told = [known.settings for known in self._given.known]
         asked = [trial.params for trial in counted(trials)]
-        had = sum(one in asked for one in self._first) + len(told)
-        self._spread = had >= coverage.size(self._study)
+        self._spread = sum(one in asked for one in self._first) + len(told) >= len(self._first)
         return [] if self._spread else [one for one in self._first if one not in [*asked, *told]]
 
     def _costs(self, trials: list[FrozenTrial]) -> list[tuple[Settings, float]]:

@@ -96,4 +96,4 @@ def test_the_best_is_the_most_accurate_and_picks_go_by_accuracy(make_point: Make
 )
 def test_objectives_that_cannot_be_searched_are_refused(asked: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=said):
-        request.study({"dataset": "digits", **asked})  # type: ignore[typeddict-item]
+        request.study({"dataset": "digits", **asked})

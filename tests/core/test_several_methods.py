@@ -14,7 +14,7 @@ from gnap_search.training import configurations
 
 
 def a_study(**asked: object) -> spec.Study:
-    return request.study({"dataset": "digits", "method": "gnap,rigl,dense", "trials": 6, **asked})  # type: ignore[typeddict-item]
+    return request.study({"dataset": "digits", "method": "gnap,rigl,dense", "trials": 6, **asked})
 
 
 def test_each_method_brings_its_space_behind_its_name() -> None:

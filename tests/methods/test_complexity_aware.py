@@ -100,7 +100,7 @@ def test_what_is_irrelevant_goes_to_zero_and_the_rest_to_one() -> None:
             first[2:] = 0.0
     theta = variables.chances["layer1"].filters.theta.detach()
     assert bool((theta[2:] <= 0.02).all())
-    (cut,) = [edit for edit in method.prune(model, blueprint, []) if edit.group == "layer1"]  # type: ignore[union-attr]
+    (cut,) = [edit for edit in method.prune(model, blueprint, []) if edit.group == "layer1"]
     assert isinstance(cut, Cut) and {*cut.keep} <= {0, 1}
 
 
@@ -134,7 +134,7 @@ def test_in_the_end_all_is_certain_and_a_higher_price_leaves_less(small_digits: 
         training = Trainer(plan, small_digits)
         while not training.finished:
             training.epoch()
-        thetas = [one.theta for one in training.model.variables.every]  # type: ignore[union-attr]
+        thetas = [one.theta for one in training.model.variables.every]
         assert all(bool((theta == 1).all()) for theta in thetas)
         left.append(training.points[-1].parameters)
     assert left[0] > 1.5 * left[1]
