@@ -97,7 +97,7 @@ class Run:
 
     def front(self) -> Front:
         """The study's front, from the histories."""
-        return Front(self.points(), self.study.constraints.budget(), self.study.costs)
+        return self.study.front(self.points())
 
     @property
     def test_accuracies(self) -> dict[str, float]:

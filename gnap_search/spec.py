@@ -6,7 +6,7 @@ change at every start.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -23,7 +23,8 @@ from pydantic import (
 from gnap_search import catalog, qualified
 from gnap_search.errors import UserError, nearest
 from gnap_search.flags import seconds
-from gnap_search.front import BOX, Budget
+from gnap_search.front import BOX, Budget, Front
+from gnap_search.results import Point
 from gnap_search.space import Parameter, Parameters
 
 M = TypeVar("M", bound=BaseModel)
@@ -103,6 +104,10 @@ class Study(_Frozen):
     def costs(self) -> tuple[str, ...]:
         """The objectives that should be small, as fields of a point."""
         return self.objectives[1:]
+
+    def front(self, points: Iterable[Point] = ()) -> Front:
+        """The front of these points under the study's limits and objectives."""
+        return Front(points, self.constraints.budget(), self.costs)
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -36,7 +36,6 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from gnap_search import catalog
 from gnap_search.contracts import Progress
 from gnap_search.methods._fixed_widths import FixedWidths
 from gnap_search.results import Point
@@ -165,8 +164,7 @@ def _of_channels(
     model: nn.Module, blueprint: Blueprint, value: Callable[[FilterMask], Tensor]
 ) -> dict[str, Tensor]:
     """Group -> a value for each channel, the sum over the filters of all layers that make the group."""
-    groups = catalog.implementation("networks", blueprint.network).seed_widths(blueprint.shape, 1)
-    leading = ends(blueprint, tuple(groups))
+    leading = ends(blueprint, blueprint.groups)
     sums: dict[str, Tensor] = {}
     for name, layer in model.named_modules():
         if not isinstance(layer, LINEAR) or f"{name}.weight" not in leading:

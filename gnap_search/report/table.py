@@ -23,17 +23,13 @@ def picks(front: Front, budget: Budget = Budget()) -> dict[str, list[str]]:
     if budget != Budget():
         marks.setdefault(front.within(budget).id, []).append("your pick")
     marks.setdefault(front.knee().id, []).append("knee")
-    largest = front.points[-1].parameters
+    smallest, largest = front.points[0].parameters, front.points[-1].parameters
     for size in BUDGETS:
-        fitting = [point for point in front.points if point.parameters <= size]
-        if fitting and largest > size:
-            marks.setdefault(_most_accurate(fitting).id, []).append(f"best to {axes.tick_label(size)}")
+        if smallest <= size < largest:
+            best = front.within(Budget(max_parameters=size))
+            marks.setdefault(best.id, []).append(f"best to {axes.tick_label(size)}")
     marks.setdefault(front.best.id, []).append("best")
     return marks
-
-
-def _most_accurate(points: Sequence[Point]) -> Point:
-    return max(points, key=lambda point: point.validation_accuracy)
 
 
 def front_table(run: Run, budget: Budget = Budget()) -> Table:

@@ -94,6 +94,5 @@ def _unfinished(run: Run, trials: list[FrozenTrial]) -> State:
     except UserError:
         return "running"
     half_trained = any(trial.state == TrialState.RUNNING for trial in trials)
-    empty = run.front().of(())
-    over = patience.stalled(trials, list(run.points()), empty, run.launch.patience_trials)
+    over = patience.stalled(trials, list(run.points()), run.study.front(), run.launch.patience_trials)
     return "ended" if over and not half_trained else "stopped"

@@ -19,7 +19,6 @@ from optuna.storages import BaseStorage
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from gnap_search import spec
-from gnap_search.front import Front
 from gnap_search.results import Point
 from gnap_search.search import coverage, marks, samplers, telling
 from gnap_search.search.expense import Expense
@@ -64,7 +63,7 @@ class Ledger:
         searched = [parameter for parameter in study.parameters.values() if parameter.searched]
         examples = [value for parameter in searched for value in parameter.examples()]
         self._discrete = bool(examples) and all(isinstance(value, str | bool | int) for value in examples)
-        self._empty = Front((), study.constraints.budget(), study.costs)
+        self._empty = study.front()
         self._roll, self._watch = Roll(), Watch(self._empty)
         self._stalled: bool | None = None  # None where that has to be found out
         self._spread = False  # whether all first proposals have been asked

@@ -106,8 +106,7 @@ class Standing:
             self._run.model(other).unlink(missing_ok=True)
 
     def _recount(self) -> Front:
-        points = (point for known in self._points.values() for point in known.values())
-        return Front(points, self._run.study.constraints.budget(), self._run.study.costs)
+        return self._run.study.front(point for known in self._points.values() for point in known.values())
 
 
 def _history(run: Run, trial: int) -> dict[int, Point]:
