@@ -5,11 +5,12 @@ Where there is no GPU the same code runs on the processor, which only shows that
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import multiprocessing
 import time
-from collections.abc import Callable
-from multiprocessing.synchronize import Barrier
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 
 import torch
 
@@ -18,17 +19,21 @@ from benchmarks.training import SIZES, Size, noise, ours, plain
 
 BATCH = 512
 TRIALS = (1, 2, 4, 8)
+Work = tuple[Size, int, str]
+"""A network, its images an epoch, and the device."""
 
 
 def figures(*, small: bool) -> list[Figure]:
     """The trainer over a plain eager loop up to 3 M MACs, then the throughput of 1 to 8 trials at once."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    images, span, rounds = (1024, 0.1, 1) if small else (50_000, 10.0, 2)
+    images, span, rounds = (1024, 0.1, 1) if small else (50_000, 2.0, ROUNDS)
     told = []
     for size in SIZES[:1] if small else SIZES[:2]:
         told += _beside_plain(size, images, device)
-    work = functools.partial(_together, SIZES[0], images, span, device)
-    return [*told, *_side_by_side(work, TRIALS[1:2] if small else TRIALS, rounds, device)]
+    trials = TRIALS[:2] if small else TRIALS
+    with _trials(trials[-1], (SIZES[0], images, device)) as pipes:
+        together = functools.partial(_together, pipes, span)
+        return [*told, *_side_by_side(together, trials, rounds, device)]
 
 
 def _beside_plain(size: Size, images: int, device: str) -> list[Figure]:
@@ -63,34 +68,43 @@ def _side_by_side(
     ]
 
 
-def _together(size: Size, images: int, span: float, device: str, count: int) -> float:
+@contextlib.contextmanager
+def _trials(count: int, work: Work) -> Iterator[list[Connection]]:
+    """So many processes that are ready to train; those that are not asked to wait and take nothing."""
     context = multiprocessing.get_context("spawn")
-    ready, speeds = context.Barrier(count), context.Queue()
-    work = (size, images, span, device, ready, speeds)
-    processes = [context.Process(target=_train, args=work) for _ in range(count)]
+    pipes = [context.Pipe() for _ in range(count)]
+    processes = [context.Process(target=_train, args=(theirs, *work), daemon=True) for _, theirs in pipes]
     for process in processes:
         process.start()
-    total: float = sum(speeds.get() for _ in processes)
-    for process in processes:
-        process.join()
-    return total
+    mine = [ours for ours, _ in pipes]
+    try:
+        for pipe in mine:
+            pipe.recv()
+        yield mine
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
 
 
-def _train(
-    size: Size,
-    images: int,
-    span: float,
-    device: str,
-    ready: Barrier,
-    speeds: multiprocessing.Queue[float],
-) -> None:
-    """Epochs for so many seconds, from the moment when all are ready."""
+def _together(pipes: list[Connection], span: float, count: int) -> float:
+    """Images a second of the first so many trials, which train side by side for so many seconds."""
+    for pipe in pipes[:count]:
+        pipe.send(span)
+    speeds: list[float] = [pipe.recv() for pipe in pipes[:count]]
+    return sum(speeds)
+
+
+def _train(pipe: Connection, size: Size, images: int, device: str) -> None:
+    """Epochs for as many seconds as it is told, again and again."""
     torch.set_num_threads(1)
     epoch = ours(size, noise(size.shape, images), BATCH, device)
     epoch()
-    ready.wait()
-    start, epochs = time.perf_counter(), 0
-    while time.perf_counter() - start < span:
-        epoch()
-        epochs += 1
-    speeds.put(epochs * images / (time.perf_counter() - start))
+    pipe.send(None)
+    while True:
+        span = pipe.recv()
+        start, epochs = time.perf_counter(), 0
+        while time.perf_counter() - start < span:
+            epoch()
+            epochs += 1
+        pipe.send(epochs * images / (time.perf_counter() - start))

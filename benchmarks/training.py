@@ -183,9 +183,10 @@ def _cropped(images: Tensor) -> Tensor:
 
 
 def _fast_arithmetic(device: str) -> contextlib.AbstractContextManager[object]:
-    capabilities = torch.cpu.get_capabilities()
-    if device == "cpu" and not (capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")):
-        return contextlib.nullcontext()
+    if device == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        if not (capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")):
+            return contextlib.nullcontext()
     return torch.autocast(device, torch.bfloat16)
 
 

@@ -148,13 +148,14 @@ class StructuredSparsification:
         edits: list[Edit] = []
         for name, chosen in draw.chosen(self._threshold(blueprint, every, draw)).items():
             group = every.named()[name]
-            kept = chosen[group.place]
+            place = group.place.cpu()
+            kept = chosen[place]
             if every.sampling:
-                self._want(group, chosen, last=every.last)
+                self._want(group, chosen.to(group.wanted.device), last=every.last)
             if not kept.all():
                 keep = torch.nonzero(kept).flatten().tolist()
                 if not keep and (group.layer is None or chosen.any()):
-                    keep = [int(draw.filters[name][group.place].argmax())]
+                    keep = [int(draw.filters[name][place].argmax())]
                 edits.append(Cut(name, tuple(keep)))
         return edits
 

@@ -30,11 +30,16 @@ class Norm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, inputs: Tensor) -> Tensor:
+        gain: Tensor | None = self.weight
+        if (
+            gain is None and inputs.is_cuda
+        ):  # without one, torch's backward on a GPU leaves out the shift's gradient
+            gain = torch.ones_like(self.bias)
         return functional.batch_norm(
             inputs,
             self.running_mean,
             self.running_var,
-            self.weight,
+            gain,
             self.bias,
             self.training,
             self.momentum,
