@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
-from gnap_search.search import cluster, importance, patience, storage
+from gnap_search.search import cluster, patience, storage
 from gnap_search.search.lock import refuse_if_driven
 from gnap_search.search.marks import FROM_STUDY, REASON, RETRY_OF, counted, enqueued, not_retried
 from gnap_search.status import State, Status
@@ -34,6 +34,8 @@ def full_status(run: Run) -> Status:
     """
     present = _trials(run)
     with cluster.silence(verbose=False):
+        from gnap_search.search import importance  # for two seconds, out of scikit-learn
+
         importances = importance.measured(present, run.study.objectives)
         return dataclasses.replace(_status(run, present), importances=importances)
 

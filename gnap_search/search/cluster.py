@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
 
 from gnap_search import spec
 from gnap_search.errors import UserError
@@ -146,17 +145,31 @@ def _prepared_workers() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _replaced(module: ModuleType, name: str, value: object) -> Iterator[None]:
-    """Put a value in the place of a module's own; in a version of Ray that has none, nothing happens."""
-    before = getattr(module, name, None)
+def _without_onlookers() -> Iterator[None]:
+    """Start no process that only looks on: the autoscaler's monitor, the logs' and the dashboard's server.
+
+    Each takes a second of a processor while a study starts, and memory until it ends.
+    """
+    from ray._private.node import Node
+
+    with contextlib.ExitStack() as kept_out:
+        for start in ("start_monitor", "start_log_monitor", "start_api_server"):
+            kept_out.enter_context(_replaced(Node, start, lambda *_, **__: None))
+        yield
+
+
+@contextlib.contextmanager
+def _replaced(owner: object, name: str, value: object) -> Iterator[None]:
+    """Put a value in the place of a module's or class's own; in a version of Ray without it nothing happens."""
+    before = getattr(owner, name, None)
     if before is None:
         yield
         return
-    setattr(module, name, value)
+    setattr(owner, name, value)
     try:
         yield
     finally:
-        setattr(module, name, before)
+        setattr(owner, name, before)
 
 
 def _start(launch: spec.Launch, resources: Resources, scratch: Path) -> None:
@@ -166,15 +179,16 @@ def _start(launch: spec.Launch, resources: Resources, scratch: Path) -> None:
     if launch.address is None:
         if launch.cpus_per_trial <= 1:  # Ray prepares a worker for each processor, and all of them are used
             os.environ.update(PRELOADED)
-        ray.init(
-            "local",  # whatever RAY_ADDRESS says
-            num_cpus=int(resources.cpus),
-            num_gpus=int(resources.gpus),
-            include_dashboard=False,
-            log_to_driver=launch.verbose,
-            logging_level=level,
-            _temp_dir=str(scratch),
-        )
+        with contextlib.nullcontext() if launch.verbose else _without_onlookers():
+            ray.init(
+                "local",  # whatever RAY_ADDRESS says
+                num_cpus=int(resources.cpus),
+                num_gpus=int(resources.gpus),
+                include_dashboard=False,
+                log_to_driver=launch.verbose,
+                logging_level=level,
+                _temp_dir=str(scratch),
+            )
         return
     try:
         ray.init(

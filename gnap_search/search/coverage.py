@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from scipy.stats import qmc
 
 from gnap_search import spec
 from gnap_search.search.encoding import Encoding
@@ -43,6 +42,8 @@ def _sequence(seed: int, dimensions: int) -> list[list[float]]:
     """Points of the unit cube; any first 4, 8 or 16 of them lie evenly in every direction."""
     if not dimensions:
         return [[]]
+    from scipy.stats import qmc  # takes two seconds, which a study that goes on need not wait for
+
     engine = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng([seed, dimensions]))
     points: list[list[float]] = engine.random(POINTS).tolist()
     return points

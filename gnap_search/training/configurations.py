@@ -31,7 +31,6 @@ from typing import Any
 from gnap_search import catalog, settings
 from gnap_search.errors import UserError, nearest
 from gnap_search.settings import Value
-from gnap_search.training import augment
 from gnap_search.training.plan import Plan, declared
 
 DEFAULTS = {"method": "gnap", "network": "plain-cnn", "task": "classification"}
@@ -176,6 +175,8 @@ def _augmentation(written: Mapping[str, Any]) -> tuple[str, ...] | None:
         return None
     if not _are(names, str):
         raise UserError(f"augmentation should be a list of names, and there is {names!r}.")
+    from gnap_search.training import augment  # imports torch, which a study's driver does without
+
     augment.check(names)
     return tuple(names)
 

@@ -174,4 +174,4 @@ def drivers(tmp_path: Path) -> Iterator[Callable[..., Any]]:
 
     yield make
     for one in made:
-        kill_all(one.mark)
+        one.end()

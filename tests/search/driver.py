@@ -23,7 +23,7 @@ class Told(Quiet):
 def main(folder: str, study: str, *given: str) -> int:
     asked = spec.Study.read(Path(study))
     place = spec.Launch.model_validate(dict(one.split("=", 1) for one in given))
-    nodes.PATIENCE = 3.0  # on this machine a head that is there answers at once
+    nodes.PATIENCE = 8.0  # on this machine a head that is there answers soon, however busy it is
     summary = launch.run(asked, Path(folder), place, Told(), lambda *_: datasets.load(asked.dataset))
     return 130 if summary.interrupted else 0
 

@@ -23,13 +23,14 @@ class Drivers:
     def __init__(self, folder: Path, storage: str | None = None, **study: object) -> None:
         self.run, self.storage, self.address = Run(folder), storage, ""
         self.mark = f"gnap-test-{secrets.token_hex(8)}"
+        self._started: list[subprocess.Popen[str]] = []
         self._file = folder.with_name("asked.toml")
         self._file.write_text(small_study(**study).to_toml())
 
     def start(self) -> subprocess.Popen[str]:
         places = {"storage": self.storage, "address": self.address}
         given = [f"{name}={value}" for name, value in places.items() if value]
-        return subprocess.Popen(
+        driver = subprocess.Popen(
             [sys.executable, DRIVER, str(self.run.folder), str(self._file), *given],
             env={**os.environ, "MARK": self.mark, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdout=subprocess.PIPE,
@@ -37,6 +38,15 @@ class Drivers:
             text=True,
             start_new_session=True,
         )
+        self._started.append(driver)
+        return driver
+
+    def wait_for_epochs(self, driver: subprocess.Popen[str], more: int = 1) -> None:
+        """Until there are so many epochs more than now, which a driver may not have heard of yet."""
+        before = len(points_known(self.run))
+        while len(points_known(self.run)) < before + more:
+            assert driver.poll() is None, driver.communicate()[0]
+            time.sleep(0.02)
 
     def finish(self) -> str:
         """Drive the study to its end; what was printed."""
@@ -49,15 +59,16 @@ class Drivers:
         kill_all(self.mark)
         driver.communicate()
 
+    def end(self) -> None:
+        """Leave nothing that was started."""
+        kill_all(self.mark)
+        for driver in self._started:
+            if driver.returncode is None:
+                driver.communicate()
+
 
 def points_known(run: Run) -> dict[str, Point]:
     return {point.id: point for point in run.points()} if (run.folder / "study.toml").exists() else {}
-
-
-def wait_for_epochs(run: Run, more: int = 1) -> None:
-    """Until there are so many epochs more than now, which a driver may not have heard of yet."""
-    before = len(points_known(run))
-    wait_until(lambda: len(points_known(run)) >= before + more)
 
 
 def wait_until(reached: Callable[[], bool]) -> None:

@@ -18,11 +18,11 @@ RAY = "import sys; from ray.scripts.scripts import main; sys.argv[0] = 'ray'; ma
 PLACE = {
     "RAY_AUTH_MODE": "disabled",  # else Ray leaves a token in the home folder
     "RAY_USAGE_STATS_ENABLED": "0",
-    # A node that is gone is found out within two seconds and not within fifteen.
+    # A node that is gone is found out within five seconds and not within fifteen; one that is only busy is not.
     "RAY_health_check_initial_delay_ms": "500",
     "RAY_health_check_period_ms": "500",
-    "RAY_health_check_timeout_ms": "1000",
-    "RAY_health_check_failure_threshold": "3",
+    "RAY_health_check_timeout_ms": "5000",
+    "RAY_health_check_failure_threshold": "10",
 }
 
 

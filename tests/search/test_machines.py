@@ -12,7 +12,7 @@ from gnap_search.results import Point
 from gnap_search.runs import Run
 from gnap_search.training import checkpoint
 from tests.search.conftest import asked, check_laws
-from tests.search.drivers import points_known, wait_for_epochs
+from tests.search.drivers import points_known
 from tests.search.machines import PLACE, Machines
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.xdist_group("machines")]
@@ -31,10 +31,10 @@ def machines() -> Iterator[Machines]:
 
 def test_what_dies_with_a_node_goes_on_elsewhere_and_new_processors_are_used(machines, drivers):
     first = machines.join(cpus=1)
-    one = drivers(trials=4, epochs=30)
+    one = drivers(trials=3, epochs=30)
     one.address = machines.address
     driver = one.start()
-    wait_for_epochs(one.run, more=3)
+    one.wait_for_epochs(driver, more=3)
     first.kill()
     known, again = points_known(one.run), trained_again(one.run)
     machines.join(cpus=2)
@@ -45,14 +45,14 @@ def test_what_dies_with_a_node_goes_on_elsewhere_and_new_processors_are_used(mac
 
 
 def test_a_study_outlives_its_driver_and_the_head_of_its_cluster(machines, drivers):
-    one = drivers(trials=2, epochs=150)  # so many that two kills come before the end
+    one = drivers(trials=2, epochs=60)  # so many that two kills come before the end
     one.address = machines.address
     driver = one.start()
-    wait_for_epochs(one.run, more=3)
+    one.wait_for_epochs(driver, more=3)
     one.kill(driver)
     again = trained_again(one.run)
     driver = one.start()
-    wait_for_epochs(one.run, more=3)
+    one.wait_for_epochs(driver, more=3)
     machines.head.kill()
     output, _ = driver.communicate(timeout=50)  # Ray would end it after a minute
     assert driver.returncode == 2

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.search.conftest import all_gone, asked, check_laws
-from tests.search.drivers import Drivers, points_known, wait_for_epochs
+from tests.search.drivers import Drivers, points_known
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 AT_ONCE = 8  # seconds on a busy machine; it takes a few tenths of one on an idle one
@@ -20,7 +20,7 @@ POSTGRES = os.environ.get("GNAP_SEARCH_TEST_POSTGRES")
 def kill_at_random(one: Drivers, generator: random.Random) -> None:
     """Kill one driver while it trains and the next while it starts; what the histories had, they keep."""
     driver = one.start()
-    wait_for_epochs(one.run)
+    one.wait_for_epochs(driver)
     time.sleep(generator.uniform(0, 2))
     one.kill(driver)
     known = points_known(one.run)
@@ -52,7 +52,7 @@ def test_killed_with_its_trials_in_postgresql(drivers):
 def test_ctrl_c_once_ends_gently_and_says_how_to_go_on(drivers):
     one = drivers(trials=3, epochs=25)
     driver = one.start()
-    wait_for_epochs(one.run)
+    one.wait_for_epochs(driver)
     os.killpg(driver.pid, signal.SIGINT)  # as a terminal does, to Ray's processes as well
     output, _ = driver.communicate(timeout=60)
     assert driver.returncode == 130
@@ -69,7 +69,7 @@ def test_ctrl_c_once_ends_gently_and_says_how_to_go_on(drivers):
 def test_ctrl_c_twice_is_out_at_once_and_loses_nothing(drivers):
     one = drivers(trials=2, epochs=25)
     driver = one.start()
-    wait_for_epochs(one.run)
+    one.wait_for_epochs(driver)
     os.killpg(driver.pid, signal.SIGINT)
     time.sleep(0.01)
     os.killpg(driver.pid, signal.SIGINT)
@@ -86,7 +86,7 @@ def test_ctrl_c_twice_is_out_at_once_and_loses_nothing(drivers):
 def test_a_second_driver_is_refused_while_the_first_is_at_work(drivers):
     one = drivers(trials=2, epochs=40)
     first = one.start()
-    wait_for_epochs(one.run)
+    one.wait_for_epochs(first)
     second = one.start()
     output, _ = second.communicate(timeout=60)
     assert second.returncode != 0 and f"is being driven by process {first.pid} on" in output
