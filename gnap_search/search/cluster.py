@@ -160,7 +160,7 @@ def _without_onlookers() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _replaced(owner: object, name: str, value: object) -> Iterator[None]:
-    """Put a value in the place of a module's or class's own; in a version of Ray without it nothing happens."""
+    """Put a value in the place of one of Ray's own; in a version that has none, nothing happens."""
     before = getattr(owner, name, None)
     if before is None:
         yield

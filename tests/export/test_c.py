@@ -18,6 +18,7 @@ from gnap_search.errors import UserError
 from gnap_search.export import _compiler, _program, _scoring, c
 from gnap_search.export._source import Source
 from gnap_search.structure.model import Blueprint, Classifier
+from tests.networks import kinds
 
 IMAGES = np.zeros((0, 1, 8, 8), np.float32)
 NAMES = ['"?', "naïve", "*/ end", "/* begin", "back\\slash", "??/", "%s", "seven", "eight", "nine"]
@@ -31,7 +32,7 @@ def digits() -> Data:
 def a_network(name: str, data: Data) -> Classifier:
     """A network with random weights, half of them zero, and running statistics of real images."""
     torch.manual_seed(0)
-    widths = catalog.implementation("networks", name).seed_widths(data.shape, 1.0)
+    widths = catalog.implementation("networks", name).seed_widths(data.shape, kinds.scale(name))
     model = Classifier(Blueprint(name, data.shape, len(data.classes)), widths, 0.3, 0.4)
     with torch.no_grad():
         model.train()(torch.from_numpy(_scoring.as_input(data.train.images[:256])))
@@ -41,7 +42,7 @@ def a_network(name: str, data: Data) -> Classifier:
     return model.eval()
 
 
-@pytest.mark.parametrize("network", catalog.names("networks"))
+@pytest.mark.parametrize("network", kinds.distinct())
 def test_every_test_image_is_classified_as_by_the_live_network(
     network: str, digits: Data, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ RAY = "import sys; from ray.scripts.scripts import main; sys.argv[0] = 'ray'; ma
 PLACE = {
     "RAY_AUTH_MODE": "disabled",  # else Ray leaves a token in the home folder
     "RAY_USAGE_STATS_ENABLED": "0",
-    # A node that is gone is found out within five seconds and not within fifteen; one that is only busy is not.
+    # A node that is gone is found out within five seconds, not fifteen, and one that is busy is left alone.
     "RAY_health_check_initial_delay_ms": "500",
     "RAY_health_check_period_ms": "500",
     "RAY_health_check_timeout_ms": "5000",

@@ -13,6 +13,7 @@ from tests.search.conftest import all_gone, asked, check_laws
 from tests.search.drivers import Drivers, points_known
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+MOMENTS = int(os.environ.get("GNAP_SEARCH_TEST_KILLS", "1"))  # more of them take a minute each
 AT_ONCE = 8  # seconds on a busy machine; it takes a few tenths of one on an idle one
 POSTGRES = os.environ.get("GNAP_SEARCH_TEST_POSTGRES")
 
@@ -31,7 +32,7 @@ def kill_at_random(one: Drivers, generator: random.Random) -> None:
     assert {name: after.get(name) for name in known} == known
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(1, MOMENTS + 1))
 def test_killed_at_any_moment_a_study_ends_as_if_nothing_had_happened(drivers, seed: int):
     one = drivers(trials=4, epochs=8)
     kill_at_random(one, random.Random(seed))
@@ -50,7 +51,7 @@ def test_killed_with_its_trials_in_postgresql(drivers):
 
 
 def test_ctrl_c_once_ends_gently_and_says_how_to_go_on(drivers):
-    one = drivers(trials=3, epochs=25)
+    one = drivers(trials=3, epochs=15)
     driver = one.start()
     one.wait_for_epochs(driver)
     os.killpg(driver.pid, signal.SIGINT)  # as a terminal does, to Ray's processes as well
@@ -67,7 +68,7 @@ def test_ctrl_c_once_ends_gently_and_says_how_to_go_on(drivers):
 
 
 def test_ctrl_c_twice_is_out_at_once_and_loses_nothing(drivers):
-    one = drivers(trials=2, epochs=25)
+    one = drivers(trials=2, epochs=15)
     driver = one.start()
     one.wait_for_epochs(driver)
     os.killpg(driver.pid, signal.SIGINT)
@@ -90,6 +91,4 @@ def test_a_second_driver_is_refused_while_the_first_is_at_work(drivers):
     second = one.start()
     output, _ = second.communicate(timeout=60)
     assert second.returncode != 0 and f"is being driven by process {first.pid} on" in output
-    one.kill(first)
-    one.finish()
-    check_laws(one.run)
+    assert first.poll() is None

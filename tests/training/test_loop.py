@@ -153,7 +153,10 @@ def test_the_table_has_means_over_seeds() -> None:
 
 def test_the_same_settings_are_one_configuration_wherever_they_stand() -> None:
     settings = [{"a": 1, "b": 2}, {"a": 2}, {"b": 2, "a": 1}]
-    results = [{"trial": trial, "method": "gnap", "settings": chosen, "x": trial} for trial, chosen in enumerate(settings)]
+    results = [
+        {"trial": trial, "method": "gnap", "settings": chosen, "x": trial}
+        for trial, chosen in enumerate(settings)
+    ]
     first, second = summary.repeated(results)
     assert (first.of_each("trial"), first.seeds, second.seeds) == ([0, 2], 2, 1)
     assert first.spread("x") == Spread(1.0, pytest.approx(2**0.5))
