@@ -136,6 +136,7 @@ def test_the_table_has_means_over_seeds() -> None:
     results = [
         {
             "trial": seed,
+            "method": "gnap",
             "settings": {"growth_factor": 2.0},
             "validation_accuracy": 0.9,
             "test_accuracy": accuracy,
