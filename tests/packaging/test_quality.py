@@ -41,3 +41,10 @@ def test_layers() -> None:
 def test_reading_a_run_imports_nothing_heavy() -> None:
     loaded = f"import sys, gnap_search, gnap_search.verbs; loaded = {HEAVY} & {{*sys.modules}}"
     passes(sys.executable, "-c", f"{loaded}; assert not loaded, loaded")
+
+
+def test_a_driver_begins_without_what_takes_seconds() -> None:
+    """Torch, to score at the end; scikit-learn, for importances; SciPy's distributions, for first proposals."""
+    used = "from gnap_search.search import drive, gathering, launch, study"
+    loaded = "loaded = {'torch', 'sklearn', 'scipy.stats'} & {*sys.modules}"
+    passes(sys.executable, "-c", f"import sys; {used}; {loaded}; assert not loaded, loaded")
