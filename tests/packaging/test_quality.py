@@ -44,7 +44,7 @@ def test_reading_a_run_imports_nothing_heavy() -> None:
 
 
 def test_a_driver_begins_without_what_takes_seconds() -> None:
-    """Torch, to score at the end; scikit-learn, for importances; SciPy's distributions, for first proposals."""
+    """Torch scores at the end, scikit-learn measures importances, SciPy's statistics make first proposals."""
     used = "from gnap_search.search import drive, gathering, launch, study"
     loaded = "loaded = {'torch', 'sklearn', 'scipy.stats'} & {*sys.modules}"
     passes(sys.executable, "-c", f"import sys; {used}; {loaded}; assert not loaded, loaded")
