@@ -154,7 +154,9 @@ def test_the_tables_tell_picks_and_trials(shown: Page, long_study: Status) -> No
     assert {"knee", "best", "your pick", "one standard error"} <= set(picks)
     shown.locator("#trials-summary").click()
     rows = shown.locator("#trials-table tbody tr")
-    assert rows.count() == len(long_study.run.trials())
+    wanted = len(long_study.run.trials())
+    rows.nth(wanted - 1).wait_for()  # they come when the page has opened the table
+    assert rows.count() == wanted
     shown.locator("#trials-table").get_by_role("button", name="parameters").click()
     sizes = [int(text.replace(",", "")) for text in rows.locator("td:nth-child(5)").all_inner_texts()]
     assert sizes == sorted(sizes)

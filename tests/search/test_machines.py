@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.xdist_grou
 
 @pytest.fixture(scope="module")
 def machines() -> Iterator[Machines]:
-    """A cluster for all tests of this file; each takes it as the one before has left it."""
+    """A cluster for all tests of this file; each adds the nodes that it trains on."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_AUTH_MODE", PLACE["RAY_AUTH_MODE"])
         cluster = Machines()
@@ -45,6 +45,7 @@ def test_what_dies_with_a_node_goes_on_elsewhere_and_new_processors_are_used(mac
 
 
 def test_a_study_outlives_its_driver_and_the_head_of_its_cluster(machines, drivers):
+    machines.join(cpus=2)
     one = drivers(trials=2, epochs=60)  # so many that two kills come before the end
     one.address = machines.address
     driver = one.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import time
 
 import pytest
@@ -44,16 +45,40 @@ def test_killed_at_any_moment_a_study_ends_as_if_nothing_had_happened(drivers, s
 @pytest.mark.skipif(not POSTGRES, reason="GNAP_SEARCH_TEST_POSTGRES names no database")
 def test_killed_with_its_trials_in_postgresql(drivers):
     one = drivers(POSTGRES, trials=4, epochs=8)
-    kill_at_random(one, random.Random(4))
+    driver = one.start()
+    one.wait_for_epochs(driver)
+    one.kill(driver)
+    known = points_known(one.run)
     one.finish()
+    assert known.items() <= points_known(one.run).items()
     check_laws(one.run)
     assert not (one.run.folder / "study.db").exists()
 
 
-def test_ctrl_c_once_ends_gently_and_says_how_to_go_on(drivers):
-    one = drivers(trials=3, epochs=15)
+def test_a_second_driver_is_refused_and_ctrl_c_loses_nothing_once_or_twice(drivers):
+    one = drivers(trials=2, epochs=40)
     driver = one.start()
     one.wait_for_epochs(driver)
+    check_refused(one, driver)
+    check_gentle(one, driver)
+    driver = one.start()
+    one.wait_for_epochs(driver)
+    check_at_once(driver)
+    known = points_known(one.run)
+    one.finish()
+    assert known.items() <= points_known(one.run).items()
+    check_laws(one.run)
+
+
+def check_refused(one: Drivers, first: subprocess.Popen[str]) -> None:
+    second = one.start()
+    output, _ = second.communicate(timeout=60)
+    assert second.returncode != 0 and f"is being driven by process {first.pid} on" in output
+    assert first.poll() is None
+
+
+def check_gentle(one: Drivers, driver: subprocess.Popen[str]) -> None:
+    """Ctrl-C once: the driver ends gently, and says how to go on."""
     os.killpg(driver.pid, signal.SIGINT)  # as a terminal does, to Ray's processes as well
     output, _ = driver.communicate(timeout=60)
     assert driver.returncode == 130
@@ -61,16 +86,10 @@ def test_ctrl_c_once_ends_gently_and_says_how_to_go_on(drivers):
     assert {trial.state.name for trial in asked(one.run)} == {"RUNNING"}
     assert any(one.run.folder.glob("trials/*/checkpoint.safetensors"))
     assert all_gone(one.mark)
-    known = points_known(one.run)
-    one.finish()
-    assert known.items() <= points_known(one.run).items()
-    check_laws(one.run)
 
 
-def test_ctrl_c_twice_is_out_at_once_and_loses_nothing(drivers):
-    one = drivers(trials=2, epochs=15)
-    driver = one.start()
-    one.wait_for_epochs(driver)
+def check_at_once(driver: subprocess.Popen[str]) -> None:
+    """Ctrl-C twice: it is out at once."""
     os.killpg(driver.pid, signal.SIGINT)
     time.sleep(0.01)
     os.killpg(driver.pid, signal.SIGINT)
@@ -78,17 +97,3 @@ def test_ctrl_c_twice_is_out_at_once_and_loses_nothing(drivers):
     assert driver.wait(timeout=60) == 130
     assert time.monotonic() - start < AT_ONCE
     driver.communicate()
-    known = points_known(one.run)
-    one.finish()
-    assert known.items() <= points_known(one.run).items()
-    check_laws(one.run)
-
-
-def test_a_second_driver_is_refused_while_the_first_is_at_work(drivers):
-    one = drivers(trials=2, epochs=40)
-    first = one.start()
-    one.wait_for_epochs(first)
-    second = one.start()
-    output, _ = second.communicate(timeout=60)
-    assert second.returncode != 0 and f"is being driven by process {first.pid} on" in output
-    assert first.poll() is None
