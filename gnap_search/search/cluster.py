@@ -33,9 +33,6 @@ ENVIRONMENT = {
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # nothing of Tune's own state is ever read back
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
-# What Ray's worker processes import as soon as they stand, while the driver still opens its study.
-MODULES = ("gnap_search.search.trainable", "gnap_search.training.trial")
-PRELOADED = {"RAY_preload_python_modules": ",".join(MODULES)}
 WORKERS = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that spin cost other trials their processors
 LONGEST = 30  # characters of a temporary folder: the names of Ray's sockets end at 107
 
@@ -132,6 +129,9 @@ def _no_obituaries() -> Iterator[None]:
 def _prepared_workers() -> Iterator[None]:
     """Let trials have the worker processes that stand ready since Ray's start, and no new ones.
 
+    They are left to import what a trial needs when it comes: a worker that preloads is not idle for Ray, which
+    starts another one beside it for a trial that comes meanwhile.
+
     Tune gives its workers environment variables, with which none of these fits. On this machine they inherit
     all of them anyway, but for one that is for another library.
     """
@@ -177,8 +177,6 @@ def _start(launch: spec.Launch, resources: Resources, scratch: Path) -> None:
 
     level = logging.INFO if launch.verbose else logging.CRITICAL
     if launch.address is None:
-        if launch.cpus_per_trial <= 1:  # Ray prepares a worker for each processor, and all of them are used
-            os.environ.update(PRELOADED)
         with contextlib.nullcontext() if launch.verbose else _without_onlookers():
             ray.init(
                 "local",  # whatever RAY_ADDRESS says
