@@ -129,8 +129,8 @@ def _no_obituaries() -> Iterator[None]:
 def _prepared_workers() -> Iterator[None]:
     """Let trials have the worker processes that stand ready since Ray's start, and no new ones.
 
-    They are left to import what a trial needs when it comes: a worker that preloads is not idle for Ray, which
-    starts another one beside it for a trial that comes meanwhile.
+    They import what a trial needs when it comes, and not before: a worker that preloads is not idle for Ray,
+    which starts another one beside it for a trial that comes meanwhile.
 
     Tune gives its workers environment variables, with which none of these fits. On this machine they inherit
     all of them anyway, but for one that is for another library.
