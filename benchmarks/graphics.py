@@ -19,8 +19,6 @@ from benchmarks.training import SIZES, Size, noise, ours, plain
 
 BATCH = 512
 TRIALS = (1, 2, 4, 8)
-Work = tuple[Size, int, str]
-"""A network, its images an epoch, and the device."""
 
 
 def figures(*, small: bool) -> list[Figure]:
@@ -31,7 +29,7 @@ def figures(*, small: bool) -> list[Figure]:
     for size in SIZES[:1] if small else SIZES[:2]:
         told += _beside_plain(size, images, device)
     trials = TRIALS[:2] if small else TRIALS
-    with _trials(trials[-1], (SIZES[0], images, device)) as pipes:
+    with _trials(trials[-1], SIZES[0], images, device) as pipes:
         together = functools.partial(_together, pipes, span)
         return [*told, *_side_by_side(together, trials, rounds, device)]
 
@@ -69,14 +67,16 @@ def _side_by_side(
 
 
 @contextlib.contextmanager
-def _trials(count: int, work: Work) -> Iterator[list[Connection]]:
+def _trials(count: int, size: Size, images: int, device: str) -> Iterator[list[Connection]]:
     """So many processes that are ready to train; those that are not asked to wait and take nothing."""
     context = multiprocessing.get_context("spawn")
     pipes = [context.Pipe() for _ in range(count)]
+    work = (size, images, device)
     processes = [context.Process(target=_train, args=(theirs, *work), daemon=True) for _, theirs in pipes]
-    for process in processes:
+    for process, (_, theirs) in zip(processes, pipes, strict=True):
         process.start()
-    mine = [ours for ours, _ in pipes]
+        theirs.close()  # so that the end of a process is the end of its pipe
+    mine = [pipe for pipe, _ in pipes]
     try:
         for pipe in mine:
             pipe.recv()

@@ -31,14 +31,14 @@ FEW = 3  # rounds of what takes Ray Tune minutes and is asked nothing
 def figures(*, small: bool) -> list[Figure]:
     """Seconds a trial, memory a worker, and what a trial leaves behind."""
     if small:
-        return _empty(Work(3), TUNE[:1], 1)
-    return [*_empty(EMPTY, TUNE, ROUNDS), *_sleeping(FEW), *_digits(FEW), *_long(ROUNDS)]
+        return _empty(Work(3), 1)
+    return [*_empty(EMPTY, ROUNDS), *_sleeping(FEW), *_digits(FEW), *_long(ROUNDS)]
 
 
-def _empty(work: Work, stock: Sequence[str], rounds: int) -> list[Figure]:
-    seen = _records(work, ("ours", *stock, "optuna"), rounds)
-    told = {name: _figure("an empty trial", name, "s", _a_trial, seen) for name in seen}
-    ratios = [told[name].over(told["ours"], f"an empty trial: {TITLES[name]} / ours") for name in stock]
+def _empty(work: Work, rounds: int) -> list[Figure]:
+    seen = _records(work, tuple(TITLES), rounds)
+    told = {name: _figure("an empty trial", name, "s", _a_trial, seen) for name in TITLES}
+    ratios = [told[name].over(told["ours"], f"an empty trial: {TITLES[name]} / ours") for name in TUNE]
     told["ours"] = told["ours"].asked(at_most=0.15)
     return [*told.values(), *(ratio.asked(at_least=10) for ratio in ratios)]
 

@@ -27,6 +27,9 @@ def size(study: spec.Study) -> int:
 
 def proposals(study: spec.Study) -> list[dict[str, Value]]:
     """The searched settings of the first proposals, all different, from a scrambled Sobol sequence."""
+    wanted = size(study)
+    if not wanted:
+        return []
     encoding = Encoding(study.parameters)
     different: list[dict[str, Value]] = []
     for shares in _sequence(study.seed, len(encoding.searched)):
@@ -34,7 +37,7 @@ def proposals(study: spec.Study) -> list[dict[str, Value]]:
         chosen = {name: value for name, value in values.items() if name in encoding.searched}
         if chosen not in different:
             different.append(chosen)
-    return different[: size(study)]
+    return different[:wanted]
 
 
 @functools.lru_cache(maxsize=4)
@@ -42,7 +45,7 @@ def _sequence(seed: int, dimensions: int) -> list[list[float]]:
     """Points of the unit cube; any first 4, 8 or 16 of them lie evenly in every direction."""
     if not dimensions:
         return [[]]
-    from scipy.stats import qmc  # takes two seconds, which a study that goes on need not wait for
+    from scipy.stats import qmc  # takes two seconds, and most samplers need none of it
 
     engine = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng([seed, dimensions]))
     points: list[list[float]] = engine.random(POINTS).tolist()

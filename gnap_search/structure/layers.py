@@ -31,10 +31,8 @@ class Norm(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         gain: Tensor | None = self.weight
-        if (
-            gain is None and inputs.is_cuda
-        ):  # without one, torch's backward on a GPU leaves out the shift's gradient
-            gain = torch.ones_like(self.bias)
+        if gain is None and inputs.is_cuda:
+            gain = torch.ones_like(self.bias)  # else torch's backward there leaves out the shift's gradient
         return functional.batch_norm(
             inputs,
             self.running_mean,

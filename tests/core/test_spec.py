@@ -59,7 +59,7 @@ def test_a_launch_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", catalog.names("studies"))
 def test_bundled_studies_load(name: str) -> None:
     study = spec.load(name)
-    assert name.startswith(study.dataset) and study.summary
+    assert name in (study.dataset, f"{study.dataset}-gpu") and study.summary
     assert {"pruning_strength", "growth_factor", "saturation_patience"} <= study.parameters.keys()
 
 

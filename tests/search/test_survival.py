@@ -14,7 +14,6 @@ from tests.search.conftest import all_gone, asked, check_laws
 from tests.search.drivers import Drivers, points_known
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-MOMENTS = int(os.environ.get("GNAP_SEARCH_TEST_KILLS", "1"))  # more of them take a minute each
 AT_ONCE = 8  # seconds on a busy machine; it takes a few tenths of one on an idle one
 POSTGRES = os.environ.get("GNAP_SEARCH_TEST_POSTGRES")
 
@@ -33,7 +32,7 @@ def kill_at_random(one: Drivers, generator: random.Random) -> None:
     assert {name: after.get(name) for name in known} == known
 
 
-@pytest.mark.parametrize("seed", range(1, MOMENTS + 1))
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_killed_at_any_moment_a_study_ends_as_if_nothing_had_happened(drivers, seed: int):
     one = drivers(trials=4, epochs=8)
     kill_at_random(one, random.Random(seed))
@@ -45,12 +44,8 @@ def test_killed_at_any_moment_a_study_ends_as_if_nothing_had_happened(drivers, s
 @pytest.mark.skipif(not POSTGRES, reason="GNAP_SEARCH_TEST_POSTGRES names no database")
 def test_killed_with_its_trials_in_postgresql(drivers):
     one = drivers(POSTGRES, trials=4, epochs=8)
-    driver = one.start()
-    one.wait_for_epochs(driver)
-    one.kill(driver)
-    known = points_known(one.run)
+    kill_at_random(one, random.Random(4))
     one.finish()
-    assert known.items() <= points_known(one.run).items()
     check_laws(one.run)
     assert not (one.run.folder / "study.db").exists()
 
@@ -61,10 +56,12 @@ def test_a_second_driver_is_refused_and_ctrl_c_loses_nothing_once_or_twice(drive
     one.wait_for_epochs(driver)
     check_refused(one, driver)
     check_gentle(one, driver)
+    gentle = points_known(one.run)
     driver = one.start()
     one.wait_for_epochs(driver)
     check_at_once(driver)
     known = points_known(one.run)
+    assert gentle.items() <= known.items()
     one.finish()
     assert known.items() <= points_known(one.run).items()
     check_laws(one.run)
