@@ -209,7 +209,10 @@ def confirm(name: Name, runs: Runs = RUNS, **wanted: Any) -> None:
 
 @app.command(rich_help_panel="Results")
 def compare(
-    names: Annotated[list[str], typer.Argument(metavar="STUDY", help="Two studies or more, by name.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="STUDY", help="Two studies or more, or one of several methods.")
+    ],
+    means: Annotated[bool, typer.Option("--means", help="Compare means over seeds, not points.")] = False,  # noqa: FBT002 (typer makes a flag of it)
     json: Annotated[Path | None, typer.Option(help="Write it as JSON; - is standard output.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the fronts as CSV; - is standard output.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the fronts into a .png, .svg or .pdf.")] = None,
@@ -219,7 +222,7 @@ def compare(
     from gnap_search import verbs
     from gnap_search.report import contest, record
 
-    found = verbs.compare(*names, runs=runs)
+    found = verbs.compare(*names, means=means, runs=runs)
     if json:
         record.write(record.comparison_as_json(found), json)
     if csv:

@@ -1,4 +1,4 @@
-"""Comparison: the fronts of several studies on one data set, side by side.
+"""Comparison: the fronts of several studies on one data set, or of one study's methods, side by side.
 
 Reading the studies needs neither torch nor Ray nor Optuna. Hypervolumes are comparable because every front's
 is measured in the same box (`gnap_search.front`).
@@ -8,24 +8,40 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
+from gnap_search.confirmation import Spread
 from gnap_search.errors import UserError
 from gnap_search.front import Front
+from gnap_search.repeats import repeated
 from gnap_search.results import Point
 from gnap_search.runs import Run, sparsity
 
 SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)  # parameters
+COUNTED = ("parameters", "weights", "macs", "live_macs", "training_macs")  # of a point: whole numbers
+
+
+@dataclasses.dataclass(frozen=True)
+class Mean:
+    """What one choice of settings came to over its seeds, of which there are at least two.
+
+    `point` has the means, whole numbers rounded; what it says besides is the first training's.
+    """
+
+    method: str
+    point: Point
+    test: Spread
+    seeds: int
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Contender:
-    """One study in a comparison; equal to nothing but itself.
+    """One study, or one method of a study, in a comparison; equal to nothing but itself.
 
     `tested` has the test accuracy of the points that were scored, by their ids. `trials` counts those that
-    have finished an epoch, `epochs` all that they have finished, and `seconds` what these took, one after
-    another.
+    have finished an epoch, `epochs` all that they have finished, `seconds` what these took, one after
+    another, and `training_macs` what all steps took. `means` is empty where single points are compared.
     """
 
     name: str
@@ -37,21 +53,29 @@ class Contender:
     trials: int
     epochs: int
     seconds: float
+    training_macs: int = 0
+    means: tuple[Mean, ...] = ()
 
     @classmethod
-    def of(cls, run: Run) -> Self:
-        """The study of a run as it stands."""
-        points = list(run.points())
+    def of(cls, run: Run, method: str | None = None, *, averaged: bool = False) -> Self:
+        """The study of a run as it stands, or what one of its methods came to."""
+        methods = run.study.methods if method is None else (method,)
+        points = [point for point in run.points() if method in (None, run.method(point.trial))]
+        means = [mean for mean in every_mean(run) if mean.method in methods] if averaged else []
+        compared = [mean.point for mean in means] if averaged else points
+        spent = {point.trial: point.training_macs for point in points}  # a trial's last point has it all
         return cls(
-            name=run.name,
-            method=run.study.method,
-            sparsity=" and ".join(sorted({sparsity(method) for method in run.study.methods})),
+            name=method or run.name,
+            method=",".join(methods),
+            sparsity=" and ".join(sorted({sparsity(one) for one in methods})),
             network=run.study.network,
-            front=Front(points, run.study.constraints.budget()),
-            tested=run.test_accuracies,
-            trials=len({point.trial for point in points}),
+            front=Front(compared, run.study.constraints.budget()),
+            tested={mean.point.id: mean.test.mean for mean in means} if averaged else run.test_accuracies,
+            trials=len(spent),
             epochs=len(points),
             seconds=sum(point.seconds for point in points),
+            training_macs=sum(spent.values()),
+            means=tuple(means),
         )
 
     def best_within(self, parameters: int) -> Point | None:
@@ -74,7 +98,7 @@ class Stretch:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Studies on one data set, in the order in which they were named.
+    """Studies on one data set in the order in which they were named, or the methods of one study.
 
     `dataset` says as well which size and number of images they chose, if they did.
     """
@@ -136,22 +160,42 @@ class Comparison:
             "trials": contender.trials,
             "epochs": contender.epochs,
             "training_seconds": contender.seconds,
+            "training_macs": contender.training_macs,
             "best_within": {
                 str(size): None if point is None else contender.told(point) for size, point in best.items()
             },
             "points": [contender.told(point) for point in contender.front.points],
+            "means": [
+                {
+                    **contender.told(mean.point),
+                    "test_deviation": mean.test.deviation,
+                    "training_macs": mean.point.training_macs,
+                    "seeds": mean.seeds,
+                }
+                for mean in contender.means
+            ],
         }
 
 
-def compare(runs: Sequence[Run]) -> Comparison:
-    """The studies side by side; one without points stays in, with an empty front.
+def compare(runs: Sequence[Run], *, averaged: bool = False) -> Comparison:
+    """The studies side by side, or the methods of a single one; what has no points stays in all the same.
+
+    Args:
+        runs: the studies.
+        averaged: compare means over seeds, not single points.
 
     Raises:
-        UserError: there are fewer than two, one is named twice, their data differ, or none has a point.
+        UserError: there are fewer than two, one is named twice, their data differ, none has a point, or one
+            has nothing that was trained with several seeds where means are asked for.
     """
-    _refuse_too_few([run.name for run in runs])
+    _refuse_too_few(runs)
     _refuse_other_data(runs)
-    contenders = tuple(Contender.of(run) for run in runs)
+    sides = (
+        [(run, None) for run in runs] if len(runs) > 1 else [(runs[0], one) for one in runs[0].study.methods]
+    )
+    contenders = tuple(Contender.of(run, method, averaged=averaged) for run, method in sides)
+    if averaged:
+        _refuse_single_seeds(contenders)
     if not any(contender.front.points for contender in contenders):
         raise UserError(
             f"None of {', '.join(run.name for run in runs)} has a point that meets its limits yet; "
@@ -160,12 +204,58 @@ def compare(runs: Sequence[Run]) -> Comparison:
     return Comparison(runs[0].study.images, contenders)
 
 
-def _refuse_too_few(names: Sequence[str]) -> None:
-    if len(names) < 2:
-        raise UserError("A comparison wants at least two studies; `gnap-search front` shows one.")
+def every_mean(run: Run) -> Iterator[Mean]:
+    """What a study trained with several seeds: given trainings at their ends, and confirmed front points."""
+    return _confirmed_means(run) if run.searched else _given_means(run)
+
+
+def _given_means(run: Run) -> Iterator[Mean]:
+    for configuration in repeated(run.results):
+        if configuration.seeds > 1:
+            ends = [result["history"][-1] for result in configuration.results]
+            point = _averaged(Point(**ends[0]), ("validation_accuracy", *COUNTED), ends)
+            test = configuration.spread("test_accuracy")
+            yield Mean(configuration.method, point, test, configuration.seeds)
+
+
+def _confirmed_means(run: Run) -> Iterator[Mean]:
+    confirmed = run.confirmed
+    for point in run.front().points:
+        repeats = confirmed[point.id].repeats if point.id in confirmed else ()
+        if len(repeats) > 1:
+            keys = ("validation_accuracy", "parameters", "macs")
+            mean = _averaged(point, keys, [vars(one) for one in repeats])
+            yield Mean(
+                run.method(point.trial), mean, confirmed[point.id].spread("test_accuracy"), len(repeats)
+            )
+
+
+def _averaged(first: Point, keys: Iterable[str], each: Sequence[Mapping[str, Any]]) -> Point:
+    """The point with means of these fields."""
+    means = {key: Spread.of(one[key] for one in each).mean for key in keys}
+    changed = {key: round(mean) if key in COUNTED else mean for key, mean in means.items()}
+    return dataclasses.replace(first, **changed)  # type: ignore[arg-type]
+
+
+def _refuse_too_few(runs: Sequence[Run]) -> None:
+    names = [run.name for run in runs]
+    if len(names) < 2 and not (runs and len(runs[0].study.methods) > 1):
+        raise UserError(
+            "A comparison wants at least two studies, or one with several methods; "
+            "`gnap-search front` shows one front."
+        )
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UserError(f"Study {twice!r} is named twice; name each one once.")
+
+
+def _refuse_single_seeds(contenders: Iterable[Contender]) -> None:
+    without = next((contender.name for contender in contenders if not contender.means), None)
+    if without is not None:
+        raise UserError(
+            f"{without!r} has nothing that was trained with several seeds and has ended; "
+            "`gnap-search confirm` trains a front's configurations again, and given trainings have `seeds`."
+        )
 
 
 def _refuse_other_data(runs: Sequence[Run]) -> None:

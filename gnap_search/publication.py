@@ -23,13 +23,12 @@ from gnap_search.contracts import Data
 from gnap_search.errors import UserError
 from gnap_search.export import Exported, Original
 from gnap_search.front import Budget, Front
+from gnap_search.repeats import Repeated, repeated
 from gnap_search.report import record, repetition
 from gnap_search.results import Point
 from gnap_search.runs import Run
 from gnap_search.search.lock import refuse_if_driven
 from gnap_search.structure import model
-from gnap_search.training import summary
-from gnap_search.training.summary import Repeated
 
 RECORD, TABLE, TRIALS, STUDY = "front.json", "front.csv", "trials.toml", "study.toml"
 ENVIRONMENT = ("processor", "processors", "device", "python", "versions")
@@ -63,7 +62,7 @@ def publish(run: Run, load: Callable[[], Data], budget: Budget, directory: Path)
             **_shared(run, data, budget),
             "hypervolume": Front(points).hypervolume(),
             "points": told,
-            "configurations": [_means(one) for one in summary.repeated(run.results) if one.seeds > 1],
+            "configurations": [_means(one) for one in repeated(run.results) if one.seeds > 1],
             "files": [_digest(path) for path in texts],
         }
         (draft / RECORD).write_text(json.dumps(about, indent=1) + "\n")

@@ -175,13 +175,17 @@ def front(name: str, *, runs: Path = RUNS) -> Front:
     return study(name, runs=runs).front()
 
 
-def compare(*names: str, runs: Path = RUNS) -> Comparison:
+def compare(*names: str, means: bool = False, runs: Path = RUNS) -> Comparison:
     """Several studies' fronts side by side: hypervolumes, best accuracies at round sizes, the common front.
 
+    A single study's methods are compared, where it has several. With `means`, configurations that were
+    trained with several seeds are compared by their means over these.
+
     Raises:
-        UserError: there is no such study, one is named twice, or they are on different data.
+        UserError: there is no such study, one is named twice, they are on different data, or what is asked
+            for is not there.
     """
-    return comparison.compare([study(name, runs=runs) for name in names])
+    return comparison.compare([study(name, runs=runs) for name in names], averaged=means)
 
 
 def report(*names: str, runs: Path = RUNS, **wanted: Unpack[Reporting]) -> Path:

@@ -21,6 +21,8 @@ def page(comparison: Comparison) -> RenderableType:
             parts.append(Text(f"{contender.name} has no point that meets its limits yet", style="red"))
     if comparison.sizes:
         parts.extend([Text(), _at_sizes(comparison)])
+    if any(contender.means for contender in comparison.contenders):
+        parts.extend([Text(), _means(comparison)])
     return Group(*parts, Text(), _common_front(comparison))
 
 
@@ -29,7 +31,7 @@ def _overview(comparison: Comparison) -> Table:
     table = _table(f"{comparison.dataset}: {len(comparison.contenders)} studies")
     table.add_column("study", overflow="fold")
     table.add_column("sparsity", no_wrap=True)
-    for heading in ("hypervolume", "ratio", "holds", "trials", "epochs", "trained"):
+    for heading in ("hypervolume", "ratio", "holds", "trials", "epochs", "MACs", "trained"):
         table.add_column(heading, justify="right", no_wrap=True)
     standing = comparison.common_front()
     for contender in comparison.contenders:
@@ -43,6 +45,7 @@ def _overview(comparison: Comparison) -> Table:
             f"{held} of {len(standing)}",
             wording.count(contender.trials),
             wording.count(contender.epochs),
+            wording.rounded(contender.training_macs),
             wording.duration(contender.seconds),
         )
     return table
@@ -66,6 +69,25 @@ def _at_sizes(comparison: Comparison) -> Table:
             table.add_row(contender.name, "validation", *validation)
             if contender.tested:
                 table.add_row("", "test", *(_test(contender, point) for point in best), style="dim")
+    return table
+
+
+def _means(comparison: Comparison) -> Table:
+    """Every configuration that was trained with several seeds, and what one of its trainings takes."""
+    table = _table("means over seeds, and the test accuracy's standard deviation")
+    table.add_column("study", overflow="fold")
+    for heading in ("parameters", "validation %", "test %", "seeds", "MACs of a training"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for contender in comparison.contenders:
+        for mean in sorted(contender.means, key=lambda mean: mean.point.parameters):
+            table.add_row(
+                contender.name,
+                wording.count(mean.point.parameters),
+                f"{100 * mean.point.validation_accuracy:.2f}",
+                wording.percentages(mean.test),
+                str(mean.seeds),
+                wording.rounded(mean.point.training_macs),
+            )
     return table
 
 

@@ -28,7 +28,7 @@ def with_fresh_seeds(run: Run, points: Sequence[Point], seeds: int, file: str) -
     fresh = run.fresh_seeds(seeds)
     distinct: list[Plan] = []
     for plan in _plans(run, _trials(points)):
-        if all(plan.settings != other.settings for other in distinct):
+        if all(dataclasses.replace(plan, trial=other.trial, seed=other.seed) != other for other in distinct):
             distinct.append(plan)
     plans = [dataclasses.replace(plan, seed=seed) for plan in distinct for seed in fresh]
     number = wording.plural(seeds, "fresh seed")

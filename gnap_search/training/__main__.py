@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from gnap_search.errors import UserError
+from gnap_search.repeats import Result
 from gnap_search.training import configurations, loop, standalone, summary
 from gnap_search.training.loop import Errand
 
@@ -82,11 +83,11 @@ def _train(errands: Sequence[Errand], workers: int, out: Path) -> dict[int, str]
     return failures
 
 
-def _results(errands: Sequence[Errand]) -> list[summary.Result]:
+def _results(errands: Sequence[Errand]) -> list[Result]:
     return [result for errand in errands if (result := errand.result) is not None]
 
 
-def _in_short(result: summary.Result) -> str:
+def _in_short(result: Result) -> str:
     return (
         f"{result['validation_accuracy']:.2%} validation, {result['test_accuracy']:.2%} test, "
         f"{result['parameters']:,} parameters, {result['seconds']:.0f} s"

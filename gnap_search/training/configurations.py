@@ -17,6 +17,7 @@ seeds = [0]
 [[trial]]
 method = "magnitude"        # another one than the file's, which is gnap where it does not say
 density = 0.1
+epochs = 150                # and so with the epochs, so that trainings may cost equally much
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from gnap_search.training.plan import Plan, declared
 
 DEFAULTS = {"method": "gnap", "network": "plain-cnn", "task": "classification"}
 COMMON = ("dataset", *DEFAULTS, "epochs", "image_size", "training_images", "augmentation")
-APART = ("seeds", "method")  # what a [[trial]] may have besides settings
+APART = ("seeds", "method", "epochs")  # what a [[trial]] may have besides settings
 KEYS = (*COMMON, "seeds", "settings", "trial")
 SIDES = range(8, 513)  # pixels to which images may be resized
 LEAST_IMAGES = 2  # one for each of two classes
@@ -43,7 +44,7 @@ LEAST_IMAGES = 2  # one for each of two classes
 
 @dataclasses.dataclass(frozen=True)
 class Configurations:
-    """The trainings of one file, in its order; they share data, network and epochs."""
+    """The trainings of one file, in its order; they share data and network."""
 
     plans: tuple[Plan, ...]
 
@@ -54,14 +55,17 @@ class Configurations:
         """
         first = self.plans[0]
         common = {key: getattr(first, key) for key in COMMON}
-        trials = itertools.groupby(self.plans, key=lambda plan: (plan.method, dict(plan.settings)))
+        trials = itertools.groupby(
+            self.plans, key=lambda plan: (plan.method, plan.epochs, dict(plan.settings))
+        )
         tables = [
             {
                 **({} if method == first.method else {"method": method}),
+                **({} if epochs == first.epochs else {"epochs": epochs}),
                 **chosen,
                 "seeds": [plan.seed for plan in members],
             }
-            for (method, chosen), members in trials
+            for (method, epochs, chosen), members in trials
         ]
         return toml(common) + "".join(f"\n[[trial]]\n{toml(table)}" for table in tables)
 
@@ -119,8 +123,9 @@ def _resolved(written: Mapping[str, Any]) -> Configurations:
     plans: list[Plan] = []
     for trial in trials:
         method = _named("method", trial.get("method", common["method"]))
+        epochs = _epochs(trial.get("epochs", common["epochs"]))
         for seed, chosen in _each(trial, seeds, given):
-            asked = {**common, "method": method, "settings": _checked(chosen, method)}
+            asked = {**common, "method": method, "epochs": epochs, "settings": _checked(chosen, method)}
             plans.append(Plan(trial=len(plans), seed=seed, **asked))
     return Configurations(tuple(plans))
 
@@ -148,16 +153,20 @@ def _common(written: Mapping[str, Any]) -> dict[str, Any]:
             raise UserError(f"{key} should be a name, and there is {_shown(name)}.")
     for key, name in names.items():
         _named(key, name)
-    if not _whole_from(1, epochs):
-        raise UserError(f"epochs should be a whole number above 0, and there is {_shown(epochs)}.")
     return {
         "dataset": dataset,
         **names,
-        "epochs": epochs,
+        "epochs": _epochs(epochs),
         "image_size": _image_size(written),
         "training_images": _training_images(written),
         "augmentation": _augmentation(written),
     }
+
+
+def _epochs(written: Any) -> int:
+    if not _whole_from(1, written):
+        raise UserError(f"epochs should be a whole number above 0, and there is {_shown(written)}.")
+    return int(written)
 
 
 def _named(key: str, name: Any) -> str:

@@ -2,52 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gnap_search.confirmation import Spread
+from gnap_search.repeats import Repeated, Result, repeated
 from gnap_search.training import configurations, standalone
 from gnap_search.training.configurations import Configurations
 
-Result = Mapping[str, Any]  # what `loop` leaves of a finished training
 HEADINGS = ("trials", "validation %", "test %", "parameters", "minutes", "method and settings")
-
-
-@dataclasses.dataclass(frozen=True)
-class Repeated:
-    """Trainings with the same method and settings, one for each seed, in the order of their trials."""
-
-    method: str
-    settings: Mapping[str, Any]
-    results: tuple[Result, ...]
-
-    @property
-    def seeds(self) -> int:
-        """How many there are."""
-        return len(self.results)
-
-    def spread(self, key: str) -> Spread:
-        """Mean and standard deviation over the seeds."""
-        return Spread.of(self.of_each(key))
-
-    def of_each(self, key: str) -> list[Any]:
-        """The value of every training."""
-        return [result[key] for result in self.results]
-
-
-def repeated(results: Iterable[Result]) -> list[Repeated]:
-    """The trainings by their settings, in the order of their first trials."""
-    groups: dict[str, list[Result]] = {}
-    for result in sorted(results, key=lambda result: int(result["trial"])):
-        groups.setdefault(json.dumps([result["method"], result["settings"]], sort_keys=True), []).append(
-            result
-        )
-    return [
-        Repeated(members[0]["method"], members[0]["settings"], tuple(members)) for members in groups.values()
-    ]
 
 
 def write(results: Sequence[Result], failures: Mapping[int, str], folder: Path) -> None:
@@ -67,7 +31,7 @@ def describe(asked: Configurations, folder: Path) -> None:
         "network": plan.network,
         "task": plan.task,
         "trials": len(asked.plans),
-        "epochs": plan.epochs,
+        "epochs": max(one.epochs for one in asked.plans),
         "seed": plan.seed,
         "image_size": plan.image_size,
         "training_images": plan.training_images,
@@ -97,6 +61,10 @@ def _row(configuration: Repeated) -> tuple[str, ...]:
         f"{configuration.spread('parameters').mean:,.0f}",
         f"{configuration.spread('seconds').mean / 60:.1f}",
         ", ".join(
-            [configuration.method, *(f"{name} {value}" for name, value in configuration.settings.items())]
+            [
+                configuration.method,
+                f"{configuration.epochs} epochs",
+                *(f"{name} {value}" for name, value in configuration.settings.items()),
+            ]
         ),
     )

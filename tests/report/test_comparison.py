@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from gnap_search.comparison import Comparison, Contender, compare
+from gnap_search.confirmation import Confirmed, Repeat
 from gnap_search.errors import UserError
 from gnap_search.front import Front, dominates
 from gnap_search.report import contest, overlay, plot, record
@@ -102,6 +104,65 @@ def test_the_records_agree(studies: list[Run]) -> None:
     assert len(rows) == sum(len(study["points"]) for study in written["studies"])
     standing = [row["id"] for row in rows if row["on_common_front"] == "1"]
     assert standing == [point["id"] for point in written["common_front"]]
+
+
+def trained(make_run: MakeRun, make_point: MakePoint, name: str, ends: list[tuple[str, int, float]]) -> Run:
+    """Given trainings, two seeds of each method and size, the second half a point better and 10 larger."""
+    points, results = [], []
+    for trial, (method, size, accuracy) in enumerate(end for end in ends for _ in range(2)):
+        late = trial % 2
+        last = make_point(trial, 2, size + 10 * late, accuracy + 0.005 * late)
+        points.extend([make_point(trial, 1, size, 0.999), dataclasses.replace(last, training_macs=10**9)])
+        scored = {
+            "test_accuracy": accuracy - 0.01 + 0.02 * late,
+            "history": [vars(one) for one in points[-2:]],
+        }
+        settings = {"learning_rate": size}
+        results.append({"trial": trial, "method": method, "epochs": 2, "settings": settings, **scored})
+    run = make_run(name, points)
+    for result in results:
+        (run.trial_folder(result["trial"]) / "plan.json").write_text(json.dumps(result))
+    methods = ",".join(dict.fromkeys(method for method, _, _ in ends))
+    text = (run.folder / "study.toml").read_text().replace('method = "gnap"', f'method = "{methods}"')
+    (run.folder / "study.toml").write_text(text)
+    (run.folder / "results.json").write_text(json.dumps({"trials": results}))
+    return Run(run.folder)
+
+
+def test_methods_of_one_study_are_compared_by_their_means(make_run: MakeRun, make_point: MakePoint) -> None:
+    run = trained(
+        make_run, make_point, "both", [("gnap", 300, 0.9), ("gnap", 900, 0.95), ("dense", 800, 0.9)]
+    )
+    comparison = compare([run], averaged=True)
+    grown, dense = comparison.contenders
+    assert (grown.name, dense.name) == ("gnap", "dense")
+    assert [point.parameters for point in grown.front.points] == [305, 905]
+    assert [point.validation_accuracy for point in grown.front.points] == pytest.approx([0.9025, 0.9525])
+    assert list(grown.tested.values()) == pytest.approx([0.9, 0.95])
+    assert (grown.trials, grown.training_macs, dense.training_macs) == (4, 4 * 10**9, 2 * 10**9)
+    assert [mean.seeds for mean in grown.means] == [2, 2]
+    text = printed(comparison)
+    assert max(map(len, text.splitlines())) <= 80
+    assert ["gnap", "305", "90.25", "90.00", "±", "1.41", "2", "1", "G"] in [
+        line.split() for line in text.splitlines()
+    ]
+    told = comparison.record()["studies"][1]["means"]
+    assert [(one["training_macs"], one["seeds"]) for one in told] == [(10**9, 2)]
+    assert compare([run]).contenders[0].front.best.validation_accuracy == 0.999, "single points otherwise"
+
+
+def test_means_need_several_seeds(studies: list[Run]) -> None:
+    with pytest.raises(UserError, match="'small' has nothing that was trained with several seeds"):
+        compare(studies[:2], averaged=True)
+
+
+def test_confirmed_points_have_means(studies: list[Run]) -> None:
+    for run in studies[:2]:
+        repeats = tuple(Repeat(seed, 0.8 + 0.1 * seed, 0.7 + 0.1 * seed, 500, 1_000) for seed in (0, 1))
+        run.keep_confirmed({run.front().points[0].id: Confirmed(repeats)})
+    (mean,) = compare(studies[:2], averaged=True).contenders[0].means
+    assert (mean.point.parameters, mean.point.validation_accuracy) == (500, pytest.approx(0.85))
+    assert mean.test.mean == pytest.approx(0.75)
 
 
 @pytest.mark.parametrize("ending", plot.FORMATS)

@@ -23,6 +23,7 @@ pruning_strength = 1e-3
 [[trial]]
 growth_factor = 1.5
 seeds = [7]
+epochs = 5
 """
 SHORT = 'dataset = "digits"\nepochs = 3\n'
 
@@ -35,7 +36,8 @@ def test_each_trial_is_trained_with_each_seed(tmp_path: Path) -> None:
     first, _, last = asked.plans
     assert first.settings == {"learning_rate": 1.0, "growth_factor": 2.0, "pruning_strength": 1e-3}
     assert last.settings == {"learning_rate": 1.0, "growth_factor": 1.5}
-    assert {(plan.method, plan.network, plan.epochs) for plan in asked.plans} == {("gnap", "plain-cnn", 3)}
+    assert {(plan.method, plan.network) for plan in asked.plans} == {("gnap", "plain-cnn")}
+    assert [plan.epochs for plan in asked.plans] == [3, 3, 5]
     assert {(plan.dataset, plan.image_size, plan.training_images) for plan in asked.plans} == {
         ("digits", None, 500)
     }
@@ -60,6 +62,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         (SHORT + "epoch = 3\n[[trial]]", "unknown key 'epoch'; did you mean 'epochs'?"),
         ('dataset = "digits"\nepochs = 0\n[[trial]]', "epochs should be a whole number above 0"),
         ('dataset = "digits"\nepochs = true\n[[trial]]', "epochs should be a whole number above 0"),
+        (SHORT + "[[trial]]\nepochs = 1.5", "epochs should be a whole number above 0, and there is 1.5"),
         (SHORT + 'method = "gnp"\n[[trial]]', "Unknown method 'gnp'; did you mean 'gnap'?"),
         (SHORT + "seeds = 3\n[[trial]]", "seeds should be a list of whole numbers"),
         (SHORT + "[[trial]]\nseeds = [-1]", "seeds should be a list of whole numbers"),

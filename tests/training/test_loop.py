@@ -20,6 +20,7 @@ from gnap_search.comparison import compare
 from gnap_search.confirmation import Spread
 from gnap_search.contracts import Data
 from gnap_search.errors import UserError
+from gnap_search.repeats import repeated
 from gnap_search.results import History
 from gnap_search.runs import Run
 from gnap_search.training import loop, standalone, summary
@@ -137,6 +138,7 @@ def test_the_table_has_means_over_seeds() -> None:
         {
             "trial": seed,
             "method": "gnap",
+            "epochs": 7,
             "settings": {"growth_factor": 2.0},
             "validation_accuracy": 0.9,
             "test_accuracy": accuracy,
@@ -147,7 +149,7 @@ def test_the_table_has_means_over_seeds() -> None:
     ]
     heading, row = summary.table(results).splitlines()
     assert heading.split()[:2] == ["trials", "validation"]
-    for word in ("0, 1", "90.00", "89.00 ± 1.41", "1,000", "1.0", "growth_factor 2.0"):
+    for word in ("0, 1", "90.00", "89.00 ± 1.41", "1,000", "1.0", "gnap, 7 epochs, growth_factor 2.0"):
         assert word in row
     assert summary.table([]).count("\n") == 1
 
@@ -155,11 +157,12 @@ def test_the_table_has_means_over_seeds() -> None:
 def test_the_same_settings_are_one_configuration_wherever_they_stand() -> None:
     settings = [{"a": 1, "b": 2}, {"a": 2}, {"b": 2, "a": 1}]
     results = [
-        {"trial": trial, "method": "gnap", "settings": chosen, "x": trial}
+        {"trial": trial, "method": "gnap", "epochs": 3, "settings": chosen, "x": trial}
         for trial, chosen in enumerate(settings)
     ]
-    first, second = summary.repeated(results)
+    first, second = repeated(results)
     assert (first.of_each("trial"), first.seeds, second.seeds) == ([0, 2], 2, 1)
+    assert [one.epochs for one in repeated([results[0], {**results[2], "epochs": 4}])] == [3, 4]
     assert first.spread("x") == Spread(1.0, pytest.approx(2**0.5))
     assert second.spread("x") == Spread(1.0, None)
 
