@@ -146,8 +146,9 @@ def training(point: Point, test_accuracy: float, model: Path) -> RenderableType:
 
 def exported(files: Sequence[Exported]) -> RenderableType:
     """The files of an export: how they did, how large they are, and whether fresh seeds confirm the point."""
-    table = _files({str(file.path): file for file in files})
-    return Group(table, Text(), _run(files), Text(), Text(confirmed.in_short(files[0].notes)))
+    place = Text(f"written to {files[0].path.parent}; model.md says all about them")
+    point = Text(confirmed.in_short(files[0].notes))
+    return Group(_files(files), Text(), _run(files), Text(), place, point)
 
 
 def published(files: Sequence[Exported]) -> RenderableType:
@@ -157,7 +158,7 @@ def published(files: Sequence[Exported]) -> RenderableType:
         f"written to {files[0].path.parent}; all about them stands in front.json; "
         f"{count} of {wording.plural(len(files), 'point')} confirmed with fresh seeds"
     )
-    return Group(_files({file.path.name: file for file in files}), Text(), Text(place))
+    return Group(_files(files), Text(), Text(place))
 
 
 def evaluation(found: Evaluation) -> RenderableType:
@@ -196,15 +197,15 @@ def next_steps(name: str, failed: int, lost: int, ending: Ending, launch: spec.L
     return Text("\n".join(["", *lines]))
 
 
-def _files(files: Mapping[str, Exported]) -> Table:
-    """A line for each model file, under the name that it is shown by."""
+def _files(files: Sequence[Exported]) -> Table:
+    """A line for each model file."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("file", overflow="fold")
+    table.add_column("file", no_wrap=True)
     for heading in ("test", "parameters", "with zeros", "bytes", "gzip"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for shown, file in files.items():
+    for file in files:
         numbers = (file.cost.parameters, file.cost.total, file.size.bytes, file.size.gzip_bytes)
-        table.add_row(shown, wording.accuracy(file.test_accuracy), *map(wording.count, numbers))
+        table.add_row(file.path.name, wording.accuracy(file.test_accuracy), *map(wording.count, numbers))
     return table
 
 
