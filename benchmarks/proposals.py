@@ -39,6 +39,7 @@ from gnap_search.spec import Sampler, Study
 SIZES, GOAL_AT = (100, 500, 1000, 2000), 1000  # trials
 MOST = {"gp": 100}  # sampler -> the most trials at which it is measured: beyond, it takes seconds
 ASKS, REPORTS, JUDGED = 5, 200, 20  # in a round
+BEFORE = 40  # asks of a driver that has just started, which learns from all trials: not timed
 
 
 def figures(*, small: bool) -> list[Figure]:
@@ -59,10 +60,12 @@ def _asks(run: Run, rounds: int) -> list[Figure]:
     variants = {}
     with contextlib.ExitStack() as resources:
         for name in names:
-            study = run.study.model_copy(update={"sampler": name, "trials": 2 * size})
+            study = run.study.model_copy(update={"sampler": name, "trials": 2 * size + BEFORE})
             held = resources.enter_context(_copied(run, name))
             title = f"{name}, an ask after {size} trials"
-            variants[f"{title}: ours"] = _ours(Ledger(storage.study(held, run.name), held, study))
+            ledger = Ledger(storage.study(held, run.name), held, study)
+            ledger.standing = Standing(run, Quiet())
+            variants[f"{title}: ours"] = _ours(ledger, ledger.standing)
             variants[f"{title}: bare"] = _bare(optuna.load_study(study_name=run.name, storage=held), study)
         told = measured(variants, "ms", rounds)
     goal = f"tpe, an ask after {GOAL_AT} trials: ours"
@@ -81,15 +84,19 @@ def _copied(run: Run, name: str) -> Iterator[optuna.storages.RDBStorage]:
     held.engine.dispose()
 
 
-def _ours(ledger: Ledger) -> Callable[[], float]:
+def _ours(ledger: Ledger, standing: Standing) -> Callable[[], float]:
     def ask() -> Ask:
         asked = ledger.ask()
         assert asked is not None  # the study wants more trials than there are
         return asked
 
     def answer(asked: Ask) -> None:
-        ledger.complete(asked.number, made.point(asked, 1))
+        point = made.point(asked, 1)
+        standing.report(asked.number, [point], None)
+        ledger.complete(asked.number, point)
 
+    for _ in range(BEFORE):
+        answer(ask())
     return _milliseconds(ask, answer)
 
 

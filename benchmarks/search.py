@@ -27,6 +27,7 @@ from gnap_search.front import Front
 WORKERS, SEEDS, BUDGET = 4, 20, 24
 COSTS = (1, 2, 4, 8, 16, 24)  # trainings at which hypervolumes are compared
 SHARE = 0.95  # of the best hypervolume, which is to be reached
+FEW = 5  # seeds, below which an interval says nothing
 MANY = 10_000  # trials that a search may ask for: its budget is its cost
 Make = Callable[[spec.Study, Path], replay.Search]
 Runs = dict[str, list[list[Reached]]]  # search -> what each seed reached
@@ -102,7 +103,8 @@ def _told(table: Table, found: Runs, costs: Sequence[int]) -> list[Figure]:
         Figure(f"{name}: cost of {SHARE:.0%} of the best hypervolume: {title}", "trainings", values)
         for title, values in spent.items()
     ]
-    return [*told, _ratio(name, spent), *_leads(name, at, costs)]
+    leads = _leads(name, at, costs) if len(at["ours"]) >= FEW else []
+    return [*told, _ratio(name, spent), *leads]
 
 
 def _cost(table: Table, run: Sequence[Reached], goal: float, budget: float) -> float:

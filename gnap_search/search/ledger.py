@@ -11,9 +11,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
@@ -26,12 +27,16 @@ from gnap_search.search.given import Given
 from gnap_search.search.marks import DISCARDED, ENQUEUED, KNOWN, REASON, RETRY_OF, STOPPED, counted
 from gnap_search.search.patience import Watch
 from gnap_search.search.roll import Roll
+from gnap_search.search.slices import Slices
 from gnap_search.search.standing import Standing
 from gnap_search.search.twin import Twin
 from gnap_search.settings import Value
 from gnap_search.space import draw
 
 DRAWS = 5  # of a sampler, before it may propose the same again
+ENOUGH = 2  # trials that have ended, for a proposal that learns from them
+LEARNT = 0.9  # the share of such proposals as long as others are spread out
+RECENT = 200  # trials from which the costs of such proposals are foreseen
 
 Settings = Mapping[str, Any]
 
@@ -70,7 +75,11 @@ class Ledger:
         self._asked: dict[frozenset[tuple[str, Value]], int] = {}  # settings -> the first trial with them
         self._looked_at = 0  # trials, for these
         self._take()
-        self._twin.sampled_by(samplers.build(study, len(self._twin.trials()), len(self._first)))
+        asked = len(self._twin.trials())
+        self._twin.sampled_by(samplers.build(study, asked, len(self._first)))
+        seed = samplers.seed_after(study, asked)
+        self._dice = np.random.default_rng(seed)
+        self._slices = Slices(study, seed) if study.sampler == "tpe" and len(study.costs) == 1 else None
 
     def adopt(self) -> list[Ask]:
         """The trials that an earlier driver left unanswered, to go on with under their own numbers.
@@ -88,9 +97,10 @@ class Ledger:
         return adopted
 
     def ask(self) -> Ask | None:
-        """A new trial: a queued one, one of the study's first spread-out proposals, or one of its sampler's.
+        """A new trial: a queued one, one of the study's first spread-out proposals, or a learnt one.
 
-        Queued are configurations that come first, and retries.
+        Queued are configurations that come first, and retries. Learnt are those of the study's sampler; TPE's
+        are for one size of the front at a time, as soon as there is something to learn from.
 
         None when as many as the study wants have been asked, and while its front has stalled.
         """
@@ -100,11 +110,9 @@ class Ledger:
             queued = self._followed().waiting
             if not queued and self.originals >= self._study.trials:
                 return None
-            if not queued and (proposal := self._proposal()) is not None:
-                self._twin.queue(proposal)
-                queued = True
+            new = queued or self._queue_proposal()
             number, settings = self._twin.ask(functools.partial(draw, self._study.parameters))
-            if queued or not left or not self._known(number, settings):
+            if new or not left or not self._known(number, settings):
                 return Ask(number, settings)
             self._discard(number, "the same settings had been asked before")
         raise AssertionError("the last draw is always taken")
@@ -189,11 +197,35 @@ class Ledger:
         answered = self._twin.trials(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
         return {trial.number for trial in answered}
 
-    def _proposal(self) -> Mapping[str, Any] | None:
-        """What is to be asked next; None leaves it to Optuna's sampler."""
+    def _queue_proposal(self) -> bool:
+        """Queue what is to be asked next; what is not queued is left to Optuna's sampler.
+
+        Returns:
+            Whether it has certainly not been asked before.
+        """
         trials = self._twin.trials()
-        left = self._spread_out(trials)
-        return min(left, key=Expense(self._study.parameters, self._costs(trials))) if left else None
+        spread_out = self._spread_out(trials)
+        learnt = not spread_out or self._dice.random() < LEARNT
+        if learnt and (proposal := self._sliced(trials)) is not None:
+            self._twin.queue(proposal)
+            return False
+        if spread_out:
+            self._twin.queue(min(spread_out, key=Expense(self._study.parameters, self._costs(trials))))
+        return bool(spread_out)
+
+    def _sliced(self, trials: list[FrozenTrial]) -> Settings | None:
+        """A proposal for one size of the front; None where there is nothing to learn from yet."""
+        ended, standing = self._roll.ended, self.standing
+        if self._slices is None or standing is None or len(ended) < ENOUGH or not standing.front.points:
+            return None
+        return self._slices.propose(
+            standing.front, ended, functools.partial(self._points, standing), self._costs(trials[-RECENT:])
+        )
+
+    def _points(self, standing: Standing, trial: FrozenTrial) -> Iterable[Point]:
+        """What is known of a trial that has ended, here or in another study."""
+        place = trial.user_attrs.get(KNOWN)
+        return standing.telling(trial.number) if place is None else [self._given.known[place].point]
 
     def _spread_out(self, trials: list[FrozenTrial]) -> list[Settings]:
         """The first proposals that are to be asked still; what is known stands for as many of them."""

@@ -7,29 +7,19 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.samplers import BaseSampler, NSGAIISampler
+from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 
 from gnap_search import spec
 
 
 def build(study: spec.Study, asked: int, startup: int) -> BaseSampler:
-    """A study's sampler after `asked` trials, of which the first `startup` need not be its own.
-
-    Its seed depends on how far the study is, so that a study that goes on is not proposed the same again.
-    """
-    seed = int(np.random.SeedSequence([study.seed, asked]).generate_state(1)[0])
+    """A study's sampler after `asked` trials, of which the first `startup` need not be its own."""
+    seed = seed_after(study, asked)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         match study.sampler:
             case "tpe":
-                conditional = any(parameter.when for parameter in study.parameters.values())
-                return optuna.samplers.TPESampler(
-                    seed=seed,
-                    n_startup_trials=startup,
-                    multivariate=True,
-                    group=conditional,
-                    constant_liar=True,
-                )
+                return tpe(study, seed, startup)
             case "nsgaii":
                 return optuna.samplers.NSGAIISampler(seed=seed, population_size=population(study.trials))
             case "gp":
@@ -41,6 +31,24 @@ def build(study: spec.Study, asked: int, startup: int) -> BaseSampler:
                 return optuna.samplers.QMCSampler(
                     seed=study.seed, scramble=True, warn_asynchronous_seeding=False
                 )
+
+
+def tpe(study: spec.Study, seed: int, startup: int) -> TPESampler:
+    """The tree-structured Parzen estimator as studies use it, after `startup` trials that are not its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return TPESampler(
+            seed=seed,
+            n_startup_trials=startup,
+            multivariate=True,
+            group=any(parameter.when for parameter in study.parameters.values()),
+            constant_liar=True,
+        )
+
+
+def seed_after(study: spec.Study, asked: int) -> int:
+    """A seed that depends on how far the study is: one that goes on is not proposed the same again."""
+    return int(np.random.SeedSequence([study.seed, asked]).generate_state(1)[0])
 
 
 def own_marks(study: spec.Study) -> dict[str, Any]:
