@@ -100,11 +100,13 @@ class Stretch:
 class Comparison:
     """Studies on one data set in the order in which they were named, or the methods of one study.
 
-    `dataset` says as well which size and number of images they chose, if they did.
+    `dataset` says as well which size and number of images they chose, if they did. `study` names the one
+    whose methods are compared.
     """
 
     dataset: str
     contenders: tuple[Contender, ...]
+    study: str | None = None
 
     @property
     def sizes(self) -> list[int]:
@@ -201,7 +203,7 @@ def compare(runs: Sequence[Run], *, averaged: bool = False) -> Comparison:
             f"None of {', '.join(run.name for run in runs)} has a point that meets its limits yet; "
             "run them further with `gnap-search resume`."
         )
-    return Comparison(runs[0].study.images, contenders)
+    return Comparison(runs[0].study.images, contenders, runs[0].name if len(runs) == 1 else None)
 
 
 def every_mean(run: Run) -> Iterator[Mean]:

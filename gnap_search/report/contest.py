@@ -28,10 +28,12 @@ def page(comparison: Comparison) -> RenderableType:
 
 def _overview(comparison: Comparison) -> Table:
     """A line a study: its hypervolume, its share of the common front, its effort."""
-    table = _table(f"{comparison.dataset}: {len(comparison.contenders)} studies")
-    table.add_column("study", overflow="fold")
+    count = len(comparison.contenders)
+    sides = f"{count} methods of {comparison.study}" if comparison.study else f"{count} studies"
+    table = _table(f"{comparison.dataset}: {sides}")
+    table.add_column(_side(comparison), overflow="fold")
     table.add_column("sparsity", no_wrap=True)
-    for heading in ("hypervolume", "ratio", "holds", "trials", "epochs", "MACs", "trained"):
+    for heading in ("hypervolume", "ratio", "holds", "trials", "epochs", "trained"):
         table.add_column(heading, justify="right", no_wrap=True)
     standing = comparison.common_front()
     for contender in comparison.contenders:
@@ -45,7 +47,6 @@ def _overview(comparison: Comparison) -> Table:
             f"{held} of {len(standing)}",
             wording.count(contender.trials),
             wording.count(contender.epochs),
-            wording.rounded(contender.training_macs),
             wording.duration(contender.seconds),
         )
     return table
@@ -54,7 +55,7 @@ def _overview(comparison: Comparison) -> Table:
 def _at_sizes(comparison: Comparison) -> Table:
     """The best accuracy of every study up to each round size: validation decides, test stands below it."""
     table = _table("best accuracy in % with at most so many parameters")
-    table.add_column("study", overflow="fold")
+    table.add_column(_side(comparison), overflow="fold")
     table.add_column("on", no_wrap=True)
     for size in comparison.sizes:
         table.add_column(axes.tick_label(size), justify="right", no_wrap=True)
@@ -74,9 +75,9 @@ def _at_sizes(comparison: Comparison) -> Table:
 
 def _means(comparison: Comparison) -> Table:
     """Every configuration that was trained with several seeds, and what one of its trainings takes."""
-    table = _table("means over seeds, and the test accuracy's standard deviation")
-    table.add_column("study", overflow="fold")
-    for heading in ("parameters", "validation %", "test %", "seeds", "MACs of a training"):
+    table = _table("means over seeds, and MACs of one training")
+    table.add_column(_side(comparison), overflow="fold")
+    for heading in ("parameters", "validation %", "test %", "seeds", "MACs"):
         table.add_column(heading, justify="right", no_wrap=True)
     for contender in comparison.contenders:
         for mean in sorted(contender.means, key=lambda mean: mean.point.parameters):
@@ -116,6 +117,10 @@ def _common_front(comparison: Comparison) -> Table:
     for stretch in comparison.stretches():
         table.add_row(*_extent(stretch), str(len(stretch.points)), stretch.holder.name)
     return table
+
+
+def _side(comparison: Comparison) -> str:
+    return "method" if comparison.study else "study"
 
 
 def _extent(stretch: Stretch) -> Iterator[str]:

@@ -143,6 +143,7 @@ def test_methods_of_one_study_are_compared_by_their_means(make_run: MakeRun, mak
     assert [mean.seeds for mean in grown.means] == [2, 2]
     text = printed(comparison)
     assert max(map(len, text.splitlines())) <= 80
+    assert "2 methods of both" in text
     assert ["gnap", "305", "90.25", "90.00", "±", "1.41", "2", "1", "G"] in [
         line.split() for line in text.splitlines()
     ]
