@@ -60,7 +60,8 @@ class Contender:
     def of(cls, run: Run, method: str | None = None, *, averaged: bool = False) -> Self:
         """The study of a run as it stands, or what one of its methods came to."""
         methods = run.study.methods if method is None else (method,)
-        points = [point for point in run.points() if method in (None, run.method(point.trial))]
+        trials = {trial for trial in run.trials() if method in (None, run.method(trial))}
+        points = [point for point in run.points() if point.trial in trials]
         means = [mean for mean in every_mean(run) if mean.method in methods] if averaged else []
         compared = [mean.point for mean in means] if averaged else points
         spent = {point.trial: point.training_macs for point in points}  # a trial's last point has it all

@@ -4,9 +4,9 @@ The hypervolume of a front is the mean, over the logarithm of the size, of the b
 with at most so many parameters. So a front is searched for as that: a size is drawn between the front's ends,
 each trial counts by the best accuracy that its network ever had within it, and Optuna's TPE (Bergstra et al.,
 2011) proposes settings for this one objective. That is the constraint method of multi-objective optimisation
-(Haimes, Lasdon and Wismer, 1971). What it needs no weights for is known from whole trainings: a training that
-ends large was small on its way, and counts for the small sizes by that. Of several proposals the one whose
-training is expected to cost least is taken.
+(Haimes, Lasdon and Wismer, 1971). It needs no weights, and it learns from whole trainings: one that ends
+small was large on its way, and counts for both. Of several proposals the one whose training is expected to
+cost least is taken.
 """
 
 from __future__ import annotations
