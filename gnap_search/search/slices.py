@@ -22,7 +22,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from gnap_search import spec
-from gnap_search.front import Front
+from gnap_search.front import BOX, Front
 from gnap_search.results import Point
 from gnap_search.search import samplers
 from gnap_search.search.expense import Expense
@@ -30,6 +30,7 @@ from gnap_search.space import Parameters, draw
 
 STEP = 0.2  # decades between neighbouring sizes
 BELOW = 0.1  # decades below the front's smallest point that are searched as well
+ANY = 0.25  # the share of proposals for the best accuracy at any size, without which few large ones are tried
 DRAWS = 4  # proposals of which the cheapest is taken
 EFFORT = 1000  # trials that are looked at for one proposal, all draws together, where it is more than one
 
@@ -77,7 +78,9 @@ class Slices:
         return self._searches[place]
 
     def _place(self, front: Front) -> int:
-        """The size to search at, in steps: any between the front's ends, each as likely."""
+        """The size to search at, in steps: one between the front's ends, each as likely, or no limit."""
+        if self._dice.random() < ANY:
+            return math.ceil(BOX[self._cost][1] / STEP)
         sizes = [self._size(point) for point in front.points]
         lowest, highest = min(sizes) - BELOW, max(sizes)
         return int(self._dice.integers(math.ceil(lowest / STEP), math.ceil(highest / STEP), endpoint=True))
