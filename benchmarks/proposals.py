@@ -39,7 +39,9 @@ from gnap_search.spec import Sampler, Study
 SIZES, GOAL_AT = (100, 500, 1000, 2000), 1000  # trials
 MOST = {"gp": 100}  # sampler -> the most trials at which it is measured: beyond, it takes seconds
 ASKS, REPORTS, JUDGED = 5, 200, 20  # in a round
-BEFORE = 40  # asks of a driver that has just started, which learns from all trials: not timed
+BEFORE = {
+    "tpe": 40
+}  # sampler -> asks in which a driver that has just started learns from all trials: not timed
 
 
 def figures(*, small: bool) -> list[Figure]:
@@ -60,12 +62,12 @@ def _asks(run: Run, rounds: int) -> list[Figure]:
     variants = {}
     with contextlib.ExitStack() as resources:
         for name in names:
-            study = run.study.model_copy(update={"sampler": name, "trials": 2 * size + BEFORE})
+            study = run.study.model_copy(update={"sampler": name, "trials": 2 * size + BEFORE.get(name, 0)})
             held = resources.enter_context(_copied(run, name))
             title = f"{name}, an ask after {size} trials"
             ledger = Ledger(storage.study(held, run.name), held, study)
             ledger.standing = Standing(run, Quiet())
-            variants[f"{title}: ours"] = _ours(ledger, ledger.standing)
+            variants[f"{title}: ours"] = _ours(ledger, ledger.standing, BEFORE.get(name, 0))
             variants[f"{title}: bare"] = _bare(optuna.load_study(study_name=run.name, storage=held), study)
         told = measured(variants, "ms", rounds)
     goal = f"tpe, an ask after {GOAL_AT} trials: ours"
@@ -84,7 +86,7 @@ def _copied(run: Run, name: str) -> Iterator[optuna.storages.RDBStorage]:
     held.engine.dispose()
 
 
-def _ours(ledger: Ledger, standing: Standing) -> Callable[[], float]:
+def _ours(ledger: Ledger, standing: Standing, before: int) -> Callable[[], float]:
     def ask() -> Ask:
         asked = ledger.ask()
         assert asked is not None  # the study wants more trials than there are
@@ -95,7 +97,7 @@ def _ours(ledger: Ledger, standing: Standing) -> Callable[[], float]:
         standing.report(asked.number, [point], None)
         ledger.complete(asked.number, point)
 
-    for _ in range(BEFORE):
+    for _ in range(before):
         answer(ask())
     return _milliseconds(ask, answer)
 

@@ -68,7 +68,7 @@ def main() -> None:
 
 @app.callback(invoke_without_command=True)
 def _version(
-    version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,  # noqa: FBT002 (typer makes a flag of it)
+    *, version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False
 ) -> None:
     if version:
         from gnap_search import __version__
@@ -212,7 +212,8 @@ def compare(
     names: Annotated[
         list[str], typer.Argument(metavar="STUDY", help="Two studies or more, or one of several methods.")
     ],
-    means: Annotated[bool, typer.Option("--means", help="Compare means over seeds, not points.")] = False,  # noqa: FBT002 (typer makes a flag of it)
+    *,
+    means: Annotated[bool, typer.Option("--means", help="Compare means over seeds, not points.")] = False,
     json: Annotated[Path | None, typer.Option(help="Write it as JSON; - is standard output.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the fronts as CSV; - is standard output.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the fronts into a .png, .svg or .pdf.")] = None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
@@ -19,7 +20,14 @@ from gnap_search.results import Point
 from gnap_search.runs import Run, sparsity
 
 SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)  # parameters
-COUNTED = ("parameters", "weights", "macs", "live_macs", "training_macs")  # of a point: whole numbers
+AVERAGED = (
+    "validation_accuracy",
+    "parameters",
+    "weights",
+    "macs",
+    "live_macs",
+    "training_macs",
+)  # of a point
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,26 +65,51 @@ class Contender:
     means: tuple[Mean, ...] = ()
 
     @classmethod
-    def of(cls, run: Run, method: str | None = None, *, averaged: bool = False) -> Self:
-        """The study of a run as it stands, or what one of its methods came to."""
-        methods = run.study.methods if method is None else (method,)
-        trials = {trial for trial in run.trials() if method in (None, run.method(trial))}
-        points = [point for point in run.points() if point.trial in trials]
-        means = [mean for mean in every_mean(run) if mean.method in methods] if averaged else []
-        compared = [mean.point for mean in means] if averaged else points
+    def of(cls, run: Run, *, averaged: bool = False) -> Self:
+        """The study of a run as it stands."""
+        points = list(run.points())
+        return cls._made(run, run.name, run.study.methods, points, means(run, points) if averaged else None)
+
+    @classmethod
+    def each_method(cls, run: Run, *, averaged: bool = False) -> list[Self]:
+        """What each of a study's methods came to."""
+        points, method = list(run.points()), {trial: run.method(trial) for trial in run.trials()}
+        every = means(run, points) if averaged else None
+        return [
+            cls._made(
+                run,
+                name,
+                [name],
+                [point for point in points if method[point.trial] == name],
+                every and [mean for mean in every if mean.method == name],
+            )
+            for name in run.study.methods
+        ]
+
+    @classmethod
+    def _made(
+        cls,
+        run: Run,
+        name: str,
+        methods: Sequence[str],
+        points: Sequence[Point],
+        averaged: Sequence[Mean] | None,
+    ) -> Self:
+        """One out of its points, and of its means where these are compared."""
+        compared = points if averaged is None else [mean.point for mean in averaged]
         spent = {point.trial: point.training_macs for point in points}  # a trial's last point has it all
         return cls(
-            name=method or run.name,
+            name=name,
             method=",".join(methods),
             sparsity=" and ".join(sorted({sparsity(one) for one in methods})),
             network=run.study.network,
             front=Front(compared, run.study.constraints.budget()),
-            tested={mean.point.id: mean.test.mean for mean in means} if averaged else run.test_accuracies,
+            tested=run.test_accuracies if averaged is None else {m.point.id: m.test.mean for m in averaged},
             trials=len(spent),
             epochs=len(points),
             seconds=sum(point.seconds for point in points),
             training_macs=sum(spent.values()),
-            means=tuple(means),
+            means=tuple(averaged or ()),
         )
 
     def best_within(self, parameters: int) -> Point | None:
@@ -193,10 +226,11 @@ def compare(runs: Sequence[Run], *, averaged: bool = False) -> Comparison:
     """
     _refuse_too_few(runs)
     _refuse_other_data(runs)
-    sides = (
-        [(run, None) for run in runs] if len(runs) > 1 else [(runs[0], one) for one in runs[0].study.methods]
+    contenders = (
+        [Contender.of(run, averaged=averaged) for run in runs]
+        if len(runs) > 1
+        else Contender.each_method(runs[0], averaged=averaged)
     )
-    contenders = tuple(Contender.of(run, method, averaged=averaged) for run, method in sides)
     if averaged:
         _refuse_single_seeds(contenders)
     if not any(contender.front.points for contender in contenders):
@@ -204,19 +238,24 @@ def compare(runs: Sequence[Run], *, averaged: bool = False) -> Comparison:
             f"None of {', '.join(run.name for run in runs)} has a point that meets its limits yet; "
             "run them further with `gnap-search resume`."
         )
-    return Comparison(runs[0].study.images, contenders, runs[0].name if len(runs) == 1 else None)
+    return Comparison(runs[0].study.images, tuple(contenders), runs[0].name if len(runs) == 1 else None)
 
 
-def every_mean(run: Run) -> Iterator[Mean]:
-    """What a study trained with several seeds: given trainings at their ends, and confirmed front points."""
-    return _confirmed_means(run) if run.searched else _given_means(run)
+def means(run: Run, points: Iterable[Point]) -> list[Mean]:
+    """What a study trained with several seeds: given trainings at their ends, and confirmed front points.
+
+    `points` are all of the study's.
+    """
+    if run.searched:
+        return list(_confirmed_means(run))
+    return list(_given_means(run, {point.trial: point for point in points}))
 
 
-def _given_means(run: Run) -> Iterator[Mean]:
+def _given_means(run: Run, ends: Mapping[int, Point]) -> Iterator[Mean]:
     for configuration in repeated(run.results):
         if configuration.seeds > 1:
-            ends = [result["history"][-1] for result in configuration.results]
-            point = _averaged(Point(**ends[0]), ("validation_accuracy", *COUNTED), ends)
+            last = [ends[trial] for trial in configuration.of_each("trial")]
+            point = _averaged(last[0], {key: [getattr(one, key) for one in last] for key in AVERAGED})
             test = configuration.spread("test_accuracy")
             yield Mean(configuration.method, point, test, configuration.seeds)
 
@@ -227,17 +266,18 @@ def _confirmed_means(run: Run) -> Iterator[Mean]:
         repeats = confirmed[point.id].repeats if point.id in confirmed else ()
         if len(repeats) > 1:
             keys = ("validation_accuracy", "parameters", "macs")
-            mean = _averaged(point, keys, [vars(one) for one in repeats])
-            yield Mean(
-                run.method(point.trial), mean, confirmed[point.id].spread("test_accuracy"), len(repeats)
-            )
+            mean = _averaged(point, {key: [getattr(one, key) for one in repeats] for key in keys})
+            test = confirmed[point.id].spread("test_accuracy")
+            yield Mean(run.method(point.trial), mean, test, len(repeats))
 
 
-def _averaged(first: Point, keys: Iterable[str], each: Sequence[Mapping[str, Any]]) -> Point:
-    """The point with means of these fields."""
-    means = {key: Spread.of(one[key] for one in each).mean for key in keys}
-    changed = {key: round(mean) if key in COUNTED else mean for key, mean in means.items()}
-    return dataclasses.replace(first, **changed)  # type: ignore[arg-type]
+def _averaged(point: Point, values: Mapping[str, Sequence[float]]) -> Point:
+    """The point with means of these fields; of whole numbers they are rounded."""
+    changed: dict[str, Any] = {}
+    for key, each in values.items():
+        mean = statistics.fmean(each)
+        changed[key] = round(mean) if isinstance(getattr(point, key), int) else mean
+    return dataclasses.replace(point, **changed)
 
 
 def _refuse_too_few(runs: Sequence[Run]) -> None:

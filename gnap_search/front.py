@@ -61,6 +61,11 @@ class Budget:
 Costs = Sequence[str]  # fields of a point
 
 
+def decades(point: Point, cost: str) -> float:
+    """The logarithm of a point's cost to base 10; of an empty network 0."""
+    return math.log10(max(getattr(point, cost), 1))
+
+
 def dominates(one: Point, other: Point, costs: Costs = ("parameters",)) -> bool:
     """Whether `one` is no worse in accuracy and every cost, and better in at least one."""
     mine, theirs = _losses(one, costs), _losses(other, costs)
@@ -253,7 +258,7 @@ def _corner(point: Point, costs: Costs) -> tuple[float, ...]:
     reach = [point.validation_accuracy]
     for cost in costs:
         low, high = BOX[cost]
-        reach.append(min(max((high - math.log10(max(getattr(point, cost), 1))) / (high - low), 0.0), 1.0))
+        reach.append(min(max((high - decades(point, cost)) / (high - low), 0.0), 1.0))
     return tuple(reach)
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from gnap_search.front import Front
+from gnap_search.front import Front, decades
 from gnap_search.results import Point
 
 
@@ -34,7 +34,7 @@ def around(front: Sequence[Point]) -> Axes:
     height = max(best - floor, 0.005)
     bottom, top = max(0.0, floor - 0.08 * height), min(1.0, best + 0.1 * height)
     shown = [point for point in front if point.validation_accuracy >= bottom]
-    sizes = [math.log10(max(1, point.parameters)) for point in shown]
+    sizes = [decades(point, "parameters") for point in shown]
     width = sizes[-1] - sizes[0]
     margin = max(0.06 * width, (0.7 - width) / 2)
     return Axes(sizes[0] - margin, sizes[-1] + margin, bottom, top)

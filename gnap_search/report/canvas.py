@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from gnap_search.front import decades
 from gnap_search.report import axes as axis
 from gnap_search.report.axes import Axes
 from gnap_search.results import Point
@@ -55,7 +56,7 @@ def draw(front: Sequence[Point], columns: int = 78, rows: int = 9) -> str:
 
 
 def _place(point: Point, axes: Axes, canvas: Canvas) -> tuple[int, int]:
-    size = math.log10(max(1, point.parameters))
+    size = decades(point, "parameters")
     across = (size - axes.left) / (axes.right - axes.left) * (canvas.width - 1)
     down = (axes.top - point.validation_accuracy) / (axes.top - axes.bottom) * (canvas.height - 1)
     return round(across), round(down)

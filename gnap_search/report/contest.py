@@ -84,7 +84,7 @@ def _means(comparison: Comparison) -> Table:
             table.add_row(
                 contender.name,
                 wording.count(mean.point.parameters),
-                f"{100 * mean.point.validation_accuracy:.2f}",
+                _validation(mean.point),
                 wording.percentages(mean.test),
                 str(mean.seeds),
                 wording.rounded(mean.point.training_macs),

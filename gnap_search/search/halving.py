@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gnap_search.front import Front
+from gnap_search.front import Front, decades
 from gnap_search.results import Point
 
 REDUCTION = 2.0  # a rung costs so many times what the one before costs
@@ -64,7 +64,7 @@ class ParetoHalving:
             return True
         career.rung = rung
         others = self._rungs[rung]
-        sizes = [math.log10(max(getattr(point, cost), 1)) for cost in self._costs]
+        sizes = [decades(point, cost) for cost in self._costs]
         place = (*sizes, 1 - point.validation_accuracy)
         others.pop(point.trial, None)  # the newcomer comes last
         others[point.trial] = place
@@ -86,10 +86,9 @@ class ParetoHalving:
 
 def _holds(point: Point, front: Front) -> bool:
     """Whether a point of the front is the trial's own and about as large."""
-    size = math.log10(max(point.parameters, 1))
+    size = decades(point, "parameters")
     return any(
-        one.trial == point.trial and abs(math.log10(max(one.parameters, 1)) - size) <= BAND
-        for one in front.points
+        one.trial == point.trial and abs(decades(one, "parameters") - size) <= BAND for one in front.points
     )
 
 

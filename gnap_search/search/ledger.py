@@ -11,8 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import optuna
@@ -27,7 +26,7 @@ from gnap_search.search.given import Given
 from gnap_search.search.marks import DISCARDED, ENQUEUED, KNOWN, REASON, RETRY_OF, STOPPED, counted
 from gnap_search.search.patience import Watch
 from gnap_search.search.roll import Roll
-from gnap_search.search.slices import Slices
+from gnap_search.search.slices import Settings, Slices
 from gnap_search.search.standing import Standing
 from gnap_search.search.twin import Twin
 from gnap_search.settings import Value
@@ -37,8 +36,6 @@ DRAWS = 5  # of a sampler, before it may propose the same again
 ENOUGH = 2  # trials that have ended, for a proposal that learns from them
 LEARNT = 0.75  # the share of such proposals as long as others are spread out
 RECENT = 200  # trials from which the costs of such proposals are foreseen
-
-Settings = Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -61,9 +61,7 @@ def wanted(run: Run, points: Iterable[Point], seeds: int) -> list[Retraining]:
     fresh = run.fresh_seeds(seeds)
     return [
         Retraining(
-            dataclasses.replace(
-                Plan.from_json((run.trial_folder(trial) / "plan.json").read_text()), seed=seed
-            ),
+            dataclasses.replace(Plan.of(run.trial_folder(trial)), seed=seed),
             run.repeat_folder(trial, seed),
             tuple(point for point in front if point.trial == trial),
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,7 @@ from gnap_search import spec
 def build(study: spec.Study, asked: int, startup: int) -> BaseSampler:
     """A study's sampler after `asked` trials, of which the first `startup` need not be its own."""
     seed = seed_after(study, asked)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with _experiments():
         match study.sampler:
             case "tpe":
                 return tpe(study, seed, startup)
@@ -35,8 +36,7 @@ def build(study: spec.Study, asked: int, startup: int) -> BaseSampler:
 
 def tpe(study: spec.Study, seed: int, startup: int) -> TPESampler:
     """The tree-structured Parzen estimator as studies use it, after `startup` trials that are not its own."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with _experiments():
         return TPESampler(
             seed=seed,
             n_startup_trials=startup,
@@ -44,6 +44,14 @@ def tpe(study: spec.Study, seed: int, startup: int) -> TPESampler:
             group=any(parameter.when for parameter in study.parameters.values()),
             constant_liar=True,
         )
+
+
+@contextlib.contextmanager
+def _experiments() -> Iterator[None]:
+    """Parts of Optuna that it calls experimental are wanted here, and nobody is warned of them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
 
 
 def seed_after(study: spec.Study, asked: int) -> int:

@@ -22,7 +22,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from gnap_search import spec
-from gnap_search.front import BOX, Front
+from gnap_search.front import BOX, Front, decades
 from gnap_search.results import Point
 from gnap_search.search import samplers
 from gnap_search.search.expense import Expense
@@ -58,13 +58,13 @@ class Slices:
 
         Args:
             front: the study's, with at least one point.
-            ended: the trials that have, however they did.
+            ended: the trials that have, however they did; at least one.
             points: what is known of any of them.
             costs: settings of trainings, and what they cost.
         """
         search = self._search(self._place(front))
         search.learn(ended, points)
-        draws = min(max(EFFORT // max(len(ended), 1), 1), DRAWS)
+        draws = min(max(EFFORT // len(ended), 1), DRAWS)
         proposals = [search.draw(self._study.parameters) for _ in range(draws)]
         if draws == 1:
             return proposals[0]
@@ -78,7 +78,7 @@ class Slices:
         return self._searches[place]
 
     def _place(self, front: Front) -> int:
-        """The size to search at, in steps: one between the front's ends, each as likely, or no limit."""
+        """The size to search at, in steps: the largest that counts, or one between the front's ends."""
         if self._dice.random() < ANY:
             return math.ceil(BOX[self._cost][1] / STEP)
         sizes = [self._size(point) for point in front.points]
@@ -91,7 +91,7 @@ class Slices:
         return -sum(past) if past else point.validation_accuracy
 
     def _size(self, point: Point) -> float:
-        return math.log10(max(getattr(point, self._cost), 1))
+        return decades(point, self._cost)
 
 
 class _Search:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import optuna
 from optuna.trial import FixedTrial, FrozenTrial
 
 from gnap_search import spec
+from gnap_search.front import decades
 from gnap_search.results import Point
 from gnap_search.search import samplers
 from gnap_search.search.given import Known
@@ -18,7 +18,7 @@ from gnap_search.space import draw
 
 def values(point: Point, costs: Sequence[str]) -> list[float]:
     """Its accuracy, and the logarithm of each cost."""
-    return [point.validation_accuracy, *(math.log10(max(getattr(point, cost), 1)) for cost in costs)]
+    return [point.validation_accuracy, *(decades(point, cost) for cost in costs)]
 
 
 def limits(constraints: spec.Constraints, point: Point) -> dict[str, float]:

@@ -36,7 +36,8 @@ from gnap_search.training.plan import Plan, declared
 
 DEFAULTS = {"method": "gnap", "network": "plain-cnn", "task": "classification"}
 COMMON = ("dataset", *DEFAULTS, "epochs", "image_size", "training_images", "augmentation")
-APART = ("seeds", "method", "epochs")  # what a [[trial]] may have besides settings
+OWN = ("method", "epochs")  # of COMMON, what a [[trial]] may have for itself
+APART = ("seeds", *OWN)  # what it may have besides settings
 KEYS = (*COMMON, "seeds", "settings", "trial")
 SIDES = range(8, 513)  # pixels to which images may be resized
 LEAST_IMAGES = 2  # one for each of two classes
@@ -56,16 +57,15 @@ class Configurations:
         first = self.plans[0]
         common = {key: getattr(first, key) for key in COMMON}
         trials = itertools.groupby(
-            self.plans, key=lambda plan: (plan.method, plan.epochs, dict(plan.settings))
+            self.plans, key=lambda plan: ({key: getattr(plan, key) for key in OWN}, dict(plan.settings))
         )
         tables = [
             {
-                **({} if method == first.method else {"method": method}),
-                **({} if epochs == first.epochs else {"epochs": epochs}),
+                **{key: value for key, value in own.items() if value != common[key]},
                 **chosen,
                 "seeds": [plan.seed for plan in members],
             }
-            for (method, epochs, chosen), members in trials
+            for (own, chosen), members in trials
         ]
         return toml(common) + "".join(f"\n[[trial]]\n{toml(table)}" for table in tables)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self, cast
 
 from gnap_search import catalog, qualified, settings
@@ -54,6 +55,11 @@ class Plan:
     def to_json(self) -> str:
         """The plan as text that `from_json` reads back."""
         return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """The plan of a trial's folder."""
+        return cls.from_json((folder / "plan.json").read_text())
 
     @classmethod
     def from_json(cls, text: str) -> Self:
