@@ -1,6 +1,8 @@
-"""Coverage: the first proposals of a study, spread evenly over its search space.
+"""Coverage: the first proposals of a study, spread over its search space.
 
-They are a pure function of the study, so that a study that goes on knows which of them it has had.
+They lie evenly, but nearer to the cheap end of a range that has one: several trainings there cost as much as
+one at the other end, and say more about a front for it. They are a pure function of the study, so that a study
+that goes on knows which of them it has had.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from gnap_search.settings import Value
 
 LEAST, MOST = 4, 16
 POINTS = 64  # of the sequence, a power of two above MOST: enough to find as many different ones
+LEAN = 1.5  # a share of a range, counted from its cheap end, is raised to this power
 LEARNERS = ("tpe", "gp")  # the samplers that learn from earlier trials
 
 
@@ -33,11 +36,23 @@ def proposals(study: spec.Study) -> list[dict[str, Value]]:
     encoding = Encoding(study.parameters)
     different: list[dict[str, Value]] = []
     for shares in _sequence(study.seed, len(encoding.searched)):
-        values = encoding.settings(shares)
+        values = encoding.settings(_leaning(encoding, shares))
         chosen = {name: value for name, value in values.items() if name in encoding.searched}
         if chosen not in different:
             different.append(chosen)
     return different[:wanted]
+
+
+def _leaning(encoding: Encoding, shares: list[float]) -> list[float]:
+    """The same shares, nearer to the cheap ends."""
+    pairs = zip(encoding.searched.values(), shares, strict=True)
+    return [_lean(parameter.cheap, share) for parameter, share in pairs]
+
+
+def _lean(cheap: str | None, share: float) -> float:
+    if cheap is None:
+        return share
+    return share**LEAN if cheap == "low" else 1 - (1 - share) ** LEAN
 
 
 @functools.lru_cache(maxsize=4)

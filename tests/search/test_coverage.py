@@ -19,6 +19,17 @@ def test_first_proposals_lie_in_different_parts_of_a_range(count: int):
         assert {int((strength - low) / (high - low) * count) for strength in strengths} == set(range(count))
 
 
+def test_ranges_are_tried_more_often_near_their_cheap_ends():
+    ends = {"low": "low", "high": "high", "none": None}
+    study = small_study(
+        trials=48,
+        parameters={name: {"low": 0.0, "high": 1.0, "cheap": cheap} for name, cheap in ends.items()},
+    )
+    drawn = {name: sorted(one[name] for one in coverage.proposals(study)) for name in ends}
+    assert drawn["low"][7] < 0.36 and drawn["high"][8] > 0.64 and 0.4 < drawn["none"][8] < 0.6
+    assert all(values[0] < 0.1 and values[-1] > 0.9 for values in drawn.values())  # the whole range, still
+
+
 def test_a_longer_study_begins_like_a_shorter_one():
     short, long = small_study(trials=8), small_study(trials=80)
     assert coverage.proposals(short) == coverage.proposals(long)[:4]
