@@ -1,8 +1,8 @@
 """Coverage: the first proposals of a study, spread over its search space.
 
-They lie evenly, but nearer to the cheap end of a range that has one: several trainings there cost as much as
-one at the other end, and say more about a front for it. They are a pure function of the study, so that a study
-that goes on knows which of them it has had.
+They lie evenly, but nearer to the cheap end of a range that has one: several trainings there cost as much
+as one at the other end, and say more about a front for it. They are a pure function of the study: when it
+goes on, it knows which of them it has had.
 """
 
 from __future__ import annotations

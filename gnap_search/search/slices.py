@@ -33,6 +33,7 @@ BELOW = 0.1  # decades below the front's smallest point that are searched as wel
 ANY = 0.25  # the share of proposals for the best accuracy at any size, without which few large ones are tried
 DRAWS = 4  # proposals of which the cheapest is taken
 EFFORT = 1000  # trials that are looked at for one proposal, all draws together, where it is more than one
+NEWEST, BEST = EFFORT, 25  # trials that a search keeps of twice as many; TPE learns from 25 what is good
 
 Settings = Mapping[str, Any]
 Known = Callable[[FrozenTrial], Iterable[Point]]  # of a trial: the points of it that may stand on a front
@@ -72,10 +73,13 @@ class Slices:
 
     def _search(self, place: int) -> _Search:
         if place not in self._searches:
-            sampler = samplers.tpe(self._study, int(self._dice.integers(2**31)), startup=0)
             size = place * STEP
-            self._searches[place] = _Search(f"10^{size:.1f}", sampler, functools.partial(self._worth, size))
+            worth = functools.partial(self._worth, size)
+            self._searches[place] = _Search(f"10^{size:.1f}", self._sampler, worth)
         return self._searches[place]
+
+    def _sampler(self) -> TPESampler:
+        return samplers.tpe(self._study, int(self._dice.integers(2**31)), startup=0)
 
     def _place(self, front: Front) -> int:
         """The size to search at, in steps: the largest that counts, or one between the front's ends."""
@@ -95,11 +99,12 @@ class Slices:
 
 
 class _Search:
-    """The search at one size, with its trials in Optuna's memory."""
+    """The search at one size, with its trials in Optuna's memory, and of very many only those that matter."""
 
-    def __init__(self, name: str, sampler: TPESampler, worth: Callable[[Point], float]) -> None:
-        self._trials = optuna.create_study(direction="maximize", sampler=sampler, study_name=name)
-        self._worth, self._seen = worth, set[int]()
+    def __init__(self, name: str, sampler: Callable[[], TPESampler], worth: Callable[[Point], float]) -> None:
+        self._name, self._sampler, self._worth = name, sampler, worth
+        self._seen = set[int]()
+        self._remember([])
 
     def learn(self, ended: Iterable[FrozenTrial], points: Known) -> None:
         """Take in the trials that are new; those that failed tell nothing."""
@@ -107,6 +112,9 @@ class _Search:
             if trial.number not in self._seen:
                 self._seen.add(trial.number)
                 self._add(trial, [self._worth(point) for point in points(trial)])
+        if len(self._known) >= 2 * NEWEST:
+            older, newest = self._known[:-NEWEST], self._known[-NEWEST:]
+            self._remember(sorted(older, key=_value)[-BEST:] + newest)
 
     def draw(self, parameters: Parameters) -> Settings:
         """Settings that promise more than those that were tried."""
@@ -115,10 +123,24 @@ class _Search:
         self._trials.tell(trial, state=TrialState.FAIL)  # it counts when it has been trained
         return dict(trial.params)
 
+    def _remember(self, known: list[FrozenTrial]) -> None:
+        """Begin anew with these, because Optuna forgets none."""
+        self._known = known
+        self._trials = optuna.create_study(
+            direction="maximize", sampler=self._sampler(), study_name=self._name
+        )
+        self._trials.add_trials(known)
+
     def _add(self, trial: FrozenTrial, worths: Iterable[float]) -> None:
         finite = [worth for worth in worths if math.isfinite(worth)]
         if finite and trial.state != TrialState.FAIL:
             told = optuna.create_trial(
                 params=trial.params, distributions=trial.distributions, value=max(finite)
             )
+            self._known.append(told)
             self._trials.add_trial(told)
+
+
+def _value(trial: FrozenTrial) -> float:
+    assert trial.value is not None  # it was told with one
+    return trial.value

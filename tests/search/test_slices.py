@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from gnap_search import spec
 from gnap_search.results import Point
+from gnap_search.search import slices
 from gnap_search.search.slices import Slices
 from tests.search.conftest import a_point, small_study
 
@@ -104,6 +105,24 @@ def test_failures_and_divergence_tell_nothing() -> None:
     (search,) = trained.slices._searches.values()
     learnt = search._trials.get_trials(states=(TrialState.COMPLETE,))
     assert len(learnt) == 6
+
+
+def test_of_very_many_trials_the_best_and_the_newest_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "NEWEST", 20)
+    monkeypatch.setattr(slices, "BEST", 3)
+    monkeypatch.setattr(slices, "ANY", 1.0)  # always the same size, the largest
+    trained = Trained()
+    for number in range(100):
+        trained.train(0.0, (37 * number % 100) / 100)  # the best are those of the least skill
+        if number:
+            trained.propose()
+            trained.ended.pop()
+            trained.points_of.popitem()
+    (search,) = trained.slices._searches.values()
+    known = [trial.params["skill"] for trial in search._trials.get_trials(states=(TrialState.COMPLETE,))]
+    newest = [trial.params["skill"] for trial in trained.ended[-20:]]
+    assert len(known) < 40 and set(newest) <= set(known)
+    assert {0.0, 0.01, 0.02} <= set(known), "however long ago they were"
 
 
 def test_the_same_seed_proposes_the_same() -> None:
