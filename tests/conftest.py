@@ -12,19 +12,19 @@ from gnap_search.contracts import Data, Split
 from gnap_search.results import Point
 
 MakePoint = Callable[..., Point]
-PROCESSES = 3  # more than processors, because many tests wait
-# Else Ray's workers wait for the tests of the other processes.
+PROCESSES = 2
+# Else Ray's workers wait for the tests of the other process.
 os.environ.setdefault("RAY_worker_niceness", "0")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """The whole suite takes several processes; whoever names tests, or says `-n`, decides alone."""
+    """The whole suite takes two processes; whoever names tests, or says `-n`, decides alone."""
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if not (whole and config.pluginmanager.hasplugin("xdist")) or hasattr(config, "workerinput"):
         return
     if config.option.numprocesses is None and not config.option.usepdb:
-        os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads would wait for those of the others
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads would wait for those of the other one
         config.option.numprocesses, config.option.dist = PROCESSES, "loadgroup"
         config.option.loadscopereorder = False  # the order below is better
 
