@@ -13,6 +13,7 @@ import json
 import math
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,13 @@ NETWORK = "network.safetensors"
 
 
 def main(path: str, seconds: str, folder: str) -> None:
-    """Search for so many seconds, then tell where each trial has come to."""
+    """Search for so many seconds from now on, then tell where each trial has come to."""
+    begun = time.monotonic()
+    import ray
     from ray import tune
     from ray.tune.search.optuna import OptunaSearch
+
+    ray.init()  # Tune would do it itself, and count no second before it
 
     study = spec.load(path)
     data = datasets.load(study.dataset, training_images=study.training_images)
@@ -38,7 +43,7 @@ def main(path: str, seconds: str, folder: str) -> None:
         tune_config=tune.TuneConfig(
             search_alg=OptunaSearch(metric=["accuracy", "size"], mode=["max", "min"], seed=study.seed),
             num_samples=study.trials,
-            time_budget_s=float(seconds),
+            time_budget_s=float(seconds) - (time.monotonic() - begun),
         ),
         run_config=tune.RunConfig(
             storage_path=folder, name="script", checkpoint_config=tune.CheckpointConfig(num_to_keep=1)

@@ -8,6 +8,7 @@ goes on, it knows which of them it has had.
 from __future__ import annotations
 
 import functools
+import math
 
 import numpy as np
 
@@ -52,7 +53,7 @@ def _leaning(encoding: Encoding, shares: list[float]) -> list[float]:
 def _lean(cheap: str | None, share: float) -> float:
     if cheap is None:
         return share
-    return share**LEAN if cheap == "low" else 1 - (1 - share) ** LEAN
+    return math.pow(share, LEAN) if cheap == "low" else 1 - math.pow(1 - share, LEAN)
 
 
 @functools.lru_cache(maxsize=4)
