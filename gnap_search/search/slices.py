@@ -112,8 +112,9 @@ class _Search:
             if trial.number not in self._seen:
                 self._seen.add(trial.number)
                 self._add(trial, [self._worth(point) for point in points(trial)])
-        if len(self._known) >= 2 * NEWEST:
-            older, newest = self._known[:-NEWEST], self._known[-NEWEST:]
+        known = self._trials.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        if len(known) >= 2 * NEWEST:
+            older, newest = known[:-NEWEST], known[-NEWEST:]
             self._remember(sorted(older, key=_value)[-BEST:] + newest)
 
     def draw(self, parameters: Parameters) -> Settings:
@@ -125,7 +126,6 @@ class _Search:
 
     def _remember(self, known: list[FrozenTrial]) -> None:
         """Begin anew with these, because Optuna forgets none."""
-        self._known = known
         self._trials = optuna.create_study(
             direction="maximize", sampler=self._sampler(), study_name=self._name
         )
@@ -137,7 +137,6 @@ class _Search:
             told = optuna.create_trial(
                 params=trial.params, distributions=trial.distributions, value=max(finite)
             )
-            self._known.append(told)
             self._trials.add_trial(told)
 
 
