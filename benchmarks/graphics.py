@@ -1,5 +1,6 @@
 """Graphics: images a second on one GPU, of the trainer beside a plain loop, and of several trials at once.
 
+Several trials compute side by side where NVIDIA's Multi-Process Service runs, and in turns where it does not.
 Where there is no GPU the same code runs on the processor, which only shows that it runs.
 """
 
@@ -16,6 +17,7 @@ import torch
 
 from benchmarks.rounds import ROUNDS, Figure, measured, seconds
 from benchmarks.training import SIZES, Size, noise, ours, plain
+from gnap_search.training import sharing
 
 BATCH = 512
 TRIALS = (1, 2, 4, 8)
@@ -56,7 +58,10 @@ def _side_by_side(
     together: Callable[[int], float], trials: tuple[int, ...], rounds: int, device: str
 ) -> list[Figure]:
     """Images a second of all trials together, each in a process of its own as under Ray."""
-    speeds = {f"{count} trials on one {device}": functools.partial(together, count) for count in trials}
+    how = "side by side" if sharing.served() else "in turns"
+    speeds = {
+        f"{count} trials on one {device}, {how}": functools.partial(together, count) for count in trials
+    }
     alone, *several = measured(speeds, "images/s", rounds).values()
     ratios = [one.over(alone, f"{one.name} / 1 trial") for one in several]
     return [

@@ -18,7 +18,7 @@ from gnap_search.settings import Value
 
 LEAST, MOST = 4, 16
 POINTS = 64  # of the sequence, a power of two above MOST: enough to find as many different ones
-LEAN = 1.7  # a share of a range, counted from its cheap end, is raised to this power
+LEAN = 2.5  # a share of a range, counted from its cheap end, is raised to this power
 LEARNERS = ("tpe", "gp")  # the samplers that learn from earlier trials
 
 

@@ -34,7 +34,7 @@ from gnap_search.space import draw
 
 DRAWS = 5  # of a sampler, before it may propose the same again
 ENOUGH = 2  # trials that have ended, for a proposal that learns from them
-LEARNT = 0.75  # the share of such proposals as long as others are spread out
+LEARNT = 0.25  # the share of such proposals as long as others are spread out
 RECENT = 200  # trials from which the costs of such proposals are foreseen
 
 

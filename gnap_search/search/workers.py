@@ -16,6 +16,7 @@ from gnap_search.search import interruption, pace, resources
 from gnap_search.search.lock import Lease
 from gnap_search.search.resources import Resources
 from gnap_search.status import Stop
+from gnap_search.training import sharing
 from gnap_search.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Workers:
         Raises:
             UserError: what one of them met lets none of them go on.
         """
+        if 0 < self.each.gpus < 1 and (advice := sharing.advice()):
+            self.listener.message(advice)
         left = None if deadline is None else deadline - time.monotonic()
         gently = functools.partial(self._end_gently, proposals)
         with (

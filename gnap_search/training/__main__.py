@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from gnap_search.errors import UserError
 from gnap_search.repeats import Result
-from gnap_search.training import configurations, loop, standalone, summary
+from gnap_search.training import configurations, loop, sharing, standalone, summary
 from gnap_search.training.loop import Errand
 
 PROGRAM = "python -m gnap_search.training"
@@ -57,6 +57,8 @@ def _run(asked: argparse.Namespace) -> int:
     for errand in errands:
         standalone.refuse_other_plan(errand.plan, errand.folder)
     errands[0].load(download=True)  # what is wrong with the data is told before anything is written
+    if asked.workers > 1 and asked.device != "cpu" and (advice := sharing.advice()):
+        _tell(advice)
     with loop.sole(asked.out):
         summary.describe(wanted, asked.out)
         failures = _train(errands, asked.workers, asked.out)
