@@ -34,7 +34,8 @@ from gnap_search.space import draw
 
 DRAWS = 5  # of a sampler, before it may propose the same again
 ENOUGH = 2  # trials that have ended, for a proposal that learns from them
-LEARNT = 0.25  # the share of such proposals as long as others are spread out
+LEARNT = 0.75  # the share of such proposals as long as others are spread out evenly
+BESIDE_LEANING = 0.25  # the same where those lean to cheap ends, and so are worth more
 RECENT = 200  # trials from which the costs of such proposals are foreseen
 
 
@@ -63,6 +64,7 @@ class Ledger:
         self._twin, self._study, self._given = Twin(trials, storage), study, given
         self._first = coverage.proposals(study)
         searched = [parameter for parameter in study.parameters.values() if parameter.searched]
+        self._learnt = BESIDE_LEANING if any(parameter.cheap for parameter in searched) else LEARNT
         examples = [value for parameter in searched for value in parameter.examples()]
         self._discrete = bool(examples) and all(isinstance(value, str | bool | int) for value in examples)
         self._empty = study.front()
@@ -202,7 +204,7 @@ class Ledger:
         """
         trials = self._twin.trials()
         spread_out = self._spread_out(trials)
-        learnt = not spread_out or self._dice.random() < LEARNT
+        learnt = not spread_out or self._dice.random() < self._learnt
         if learnt and (proposal := self._sliced(trials)) is not None:
             self._twin.queue(proposal)
             return False
