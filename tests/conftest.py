@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import settings
 
 from gnap_search.contracts import Data, Split
 from gnap_search.results import Point
@@ -15,6 +16,9 @@ MakePoint = Callable[..., Point]
 PROCESSES = 2
 # Else Ray's workers wait for the tests of the other process.
 os.environ.setdefault("RAY_worker_niceness", "0")
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.hookimpl(tryfirst=True)
