@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gnap_search.errors import UserError
@@ -70,7 +70,6 @@ def test_points_past_the_budget_stay_out(make_point: MakePoint, drawn: list[tupl
 
 
 @given(places)
-@settings(deadline=None)
 def test_hypervolume_agrees_with_moocore(make_point: MakePoint, drawn: list[tuple[int, int]]) -> None:
     moocore = pytest.importorskip("moocore")
     points = cloud(make_point, drawn)

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gnap_search import request
@@ -34,7 +34,6 @@ def losses(point: Point) -> tuple[float, ...]:
 
 
 @given(places, st.randoms(use_true_random=False))
-@settings(deadline=None)
 def test_it_is_what_nothing_dominates_whatever_comes_first(
     make_point: MakePoint, drawn: list[tuple[int, int, int]], dice: random.Random
 ) -> None:
@@ -48,7 +47,6 @@ def test_it_is_what_nothing_dominates_whatever_comes_first(
 
 
 @given(places)
-@settings(deadline=None)
 def test_add_tells_who_entered_and_who_left(make_point: MakePoint, drawn: list[tuple[int, int, int]]) -> None:
     front = Front(costs=COSTS)
     for point in cloud(make_point, drawn):
@@ -60,7 +58,6 @@ def test_add_tells_who_entered_and_who_left(make_point: MakePoint, drawn: list[t
 
 
 @given(places)
-@settings(deadline=None)
 def test_hypervolume_agrees_with_moocore(make_point: MakePoint, drawn: list[tuple[int, int, int]]) -> None:
     moocore = pytest.importorskip("moocore")
     points = cloud(make_point, drawn)

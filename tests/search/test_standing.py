@@ -34,7 +34,7 @@ def kept(run: Run) -> set[Path]:
     return set(run.folder.glob("trials/*/models/*.safetensors"))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6), st.integers(0, 5)), max_size=25))
 def test_networks_on_the_disk_are_those_of_the_front(tmp_path_factory, reports):
     folder = tmp_path_factory.mktemp("run")
@@ -96,7 +96,7 @@ def test_a_budget_keeps_points_off_the_front(tmp_path: Path):
     assert kept(run) == {run.model(small)}
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6), st.integers(0, 5)), min_size=8, max_size=25))
 def test_settled_trials_are_worth_what_all_their_points_are(tmp_path_factory, reports):
     folder = tmp_path_factory.mktemp("run")

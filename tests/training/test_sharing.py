@@ -25,18 +25,18 @@ def test_nothing_where_there_is_no_service(programs: Path) -> None:
 
 
 def test_the_command_where_the_service_does_not_run(programs: Path) -> None:
-    program = programs / sharing.CONTROL
-    program.touch()
-    program.chmod(0o755)
+    _install(programs)
     advice = sharing.advice()
     assert advice is not None
     assert f"{sharing.CONTROL} -d" in advice
 
 
 def test_nothing_where_it_runs(programs: Path) -> None:
-    program = programs / sharing.CONTROL
-    program.touch()
-    program.chmod(0o755)
+    _install(programs)
     (programs.parent / "pipes" / "control").touch()
     assert sharing.served()
     assert sharing.advice() is None
+
+
+def _install(programs: Path) -> None:
+    (programs / sharing.CONTROL).touch(0o755)
