@@ -217,9 +217,8 @@ class Ledger:
         ended, standing = self._roll.ended, self.standing
         if self._slices is None or standing is None or len(ended) < ENOUGH or not standing.front.points:
             return None
-        return self._slices.propose(
-            standing.front, ended, functools.partial(self._points, standing), self._costs(trials[-RECENT:])
-        )
+        points = functools.partial(self._points, standing)
+        return self._slices.propose(standing.front, ended, points, lambda: self._costs(trials[-RECENT:]))
 
     def _points(self, standing: Standing, trial: FrozenTrial) -> Iterable[Point]:
         """What is known of a trial that has ended, here or in another study."""

@@ -53,7 +53,7 @@ class Slices:
         front: Front,
         ended: Sequence[FrozenTrial],
         points: Known,
-        costs: Sequence[tuple[Settings, float]],
+        costs: Callable[[], Sequence[tuple[Settings, float]]],
     ) -> Settings:
         """The searched settings of a trial.
 
@@ -61,7 +61,7 @@ class Slices:
             front: the study's, with at least one point.
             ended: the trials that have, however they did; at least one.
             points: what is known of any of them.
-            costs: settings of trainings, and what they cost.
+            costs: gives settings of trainings, and what they cost, where that is wanted.
         """
         search = self._search(self._place(front))
         search.learn(ended, points)
@@ -69,7 +69,7 @@ class Slices:
         proposals = [search.draw(self._study.parameters) for _ in range(draws)]
         if draws == 1:
             return proposals[0]
-        return min(proposals, key=Expense(self._study.parameters, costs))
+        return min(proposals, key=Expense(self._study.parameters, costs()))
 
     def _search(self, place: int) -> _Search:
         if place not in self._searches:

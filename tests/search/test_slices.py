@@ -58,7 +58,6 @@ class Trained:
         self.asked.append({name: float(value) for name, value in proposal.items()})
         self.train(self.asked[-1]["price"], self.asked[-1]["skill"])
 
-    @property
     def costs(self) -> list[tuple[dict[str, float], float]]:
         """A training costs what its network is large."""
         return [(trial.params, 10 ** (4 - 2 * trial.params["price"])) for trial in self.ended]
