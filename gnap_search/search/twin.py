@@ -98,7 +98,7 @@ class Twin:
 
 
 def _as_drawn(trial: FrozenTrial) -> FrozenTrial:
-    """A trial without what it was queued with, which its parameters say again: every attribute costs a query."""
+    """A trial without what it was queued with: its parameters say so again, and an attribute is a query."""
     drawn = copy.copy(trial)
     drawn.system_attrs = {name: value for name, value in trial.system_attrs.items() if name != "fixed_params"}
     return drawn
