@@ -18,6 +18,7 @@ from gnap_search.results import Point
 SMALLEST, LARGEST = 1.0, 7.0
 BOX = {"parameters": (SMALLEST, LARGEST), "macs": (3.0, 11.0), "training_macs": (8.0, 18.0)}  # of each cost
 LEAST_ERROR = 1e-3  # smaller ones count as this much where errors are compared as logarithms
+USEFUL = 2 / 3  # of the best accuracy: networks near chance have less, also where there are two classes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,20 +169,23 @@ class Front:
         """The point nearest to the ideal corner, in log size and log error scaled to the front's extent.
 
         Errors are taken as logarithms as sizes are, so that halving the error is worth as much from 2 % as
-        from 20 %, and the poorest networks of a front do not draw its knee to themselves.
+        from 20 %. The extent of sizes is that of the points with two thirds of the best accuracy or more, so
+        that tiny networks near chance do not draw the knee to themselves.
 
         Raises:
             UserError: the front is empty.
         """
         self._refuse_empty()
-        away = [
-            _scaled([math.log(max(getattr(point, cost), 1)) for point in self._points]) for cost in self.costs
+        best = max(point.validation_accuracy for point in self._points)
+        errors = _scaled([math.log(max(1 - p.validation_accuracy, LEAST_ERROR)) for p in self._points])
+        useful = [
+            (point, error)
+            for point, error in zip(self._points, errors, strict=True)
+            if point.validation_accuracy >= USEFUL * best
         ]
-        away.append(
-            _scaled([math.log(max(1 - point.validation_accuracy, LEAST_ERROR)) for point in self._points])
-        )
-        distances = [math.hypot(*place) for place in zip(*away, strict=True)]
-        return self._points[distances.index(min(distances))]
+        sizes = [_scaled([math.log(max(getattr(p, cost), 1)) for p, _ in useful]) for cost in self.costs]
+        distances = [math.hypot(error, *size) for (_, error), *size in zip(useful, *sizes, strict=True)]
+        return useful[distances.index(min(distances))][0]
 
     def within(self, budget: Budget) -> Point:
         """The most accurate point that meets the budget; with only an accuracy asked, the smallest one.

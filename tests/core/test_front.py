@@ -103,6 +103,13 @@ def test_the_knee_of_a_corner_is_the_corner(make_point: MakePoint) -> None:
     assert front.knee() == corner
 
 
+@pytest.mark.parametrize("chance", [0.1, 0.33, 0.5])
+def test_a_network_near_chance_does_not_draw_the_knee_to_itself(make_point: MakePoint, chance: float) -> None:
+    useful = [make_point(1, 1, 100, 0.84), make_point(2, 1, 400, 0.93), make_point(3, 1, 3_000, 0.98)]
+    front = Front([make_point(0, 1, 8, chance), *useful])
+    assert front.knee() == Front(useful).knee() == useful[1]
+
+
 def test_picks_under_a_budget(make_point: MakePoint) -> None:
     small, middle, large = (
         make_point(0, 1, 100, 0.9),
