@@ -92,8 +92,8 @@ class NetworkModule(Protocol):
 class Task(Protocol):
     """What is learnt: the loss and the score (higher is better) of outputs against labels."""
 
-    def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """A scalar to minimise."""
+    def loss(self, outputs: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+        """A scalar to minimise; in training a share `smoothing` of each label may count for all classes."""
         ...
 
     def score(self, outputs: Tensor, labels: Tensor) -> Tensor:

@@ -6,9 +6,12 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def loss(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy in nats of logits N x classes against labels N."""
-    return functional.cross_entropy(outputs, labels)
+def loss(outputs: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Mean cross-entropy in nats of logits N x classes against labels N.
+
+    A share `smoothing` of each label is spread over all classes evenly (Szegedy et al., 2016, section 7).
+    """
+    return functional.cross_entropy(outputs, labels, label_smoothing=smoothing)
 
 
 def score(outputs: Tensor, labels: Tensor) -> Tensor:

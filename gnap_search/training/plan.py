@@ -26,6 +26,9 @@ class TrainingSettings:
     augmented_share: float = setting(0.5, "share of the training images that are augmented", Bounds(0, 1))
     seed_scale: float = setting(1.0, "starting widths / the network's own", Bounds(0.01, 64))
     seed_depth: float = setting(1.0, "share of the residual blocks that exist at the start", Bounds(0, 1))
+    label_smoothing: float = setting(
+        0.0, "share of each label that is spread over all classes in training", Bounds(0, 1)
+    )
     precision: str = setting(
         "auto", "arithmetic of training", Bounds(choices=("auto", "float32", "bfloat16"))
     )

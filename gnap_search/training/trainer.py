@@ -141,7 +141,7 @@ class Trainer:
         inputs = batch.contiguous(memory_format=torch.channels_last).sub_(self.mean).div_(self.deviation)
         with self._arithmetic():
             outputs = self.model(inputs)
-        loss = self.task.loss(outputs.float(), labels)
+        loss = self.task.loss(outputs.float(), labels, self.settings.label_smoothing)
         penalty = None if self.settled else self.method.penalty(self.model)
         (loss if penalty is None else loss + penalty).backward()
         self.optimizer.step()

@@ -113,3 +113,16 @@ def test_it_learns_by_sgd_too(small_digits: Data) -> None:
     training = trainer(small_digits, optimizer="sgd", learning_rate=0.1)
     losses = [training.epoch().training_loss for _ in range(EPOCHS)]
     assert losses[-1] < losses[0] - 0.2
+
+
+def test_smoothed_labels_count_in_training_alone(small_digits: Data) -> None:
+    sharp, smooth = trainer(small_digits), trainer(small_digits, label_smoothing=0.5)
+    assert smooth.epoch().training_loss != sharp.epoch().training_loss
+    batch, labels = torch.rand(6, *small_digits.shape), torch.arange(6)
+    chances = smooth.model(batch.sub(smooth.mean).div(smooth.deviation)).log_softmax(1)
+    expected = -0.5 * (chances[range(6), labels].mean() + chances.mean())
+    assert smooth._step(batch, labels) == pytest.approx(expected.item(), rel=1e-4)
+    validation = small_digits.validation
+    outputs = smooth.classifier(torch.from_numpy(validation.images).float() / 255)
+    known = torch.nn.functional.cross_entropy(outputs, torch.from_numpy(validation.labels))
+    assert smooth.points[-1].validation_loss == pytest.approx(known.item(), rel=1e-4)
