@@ -10,6 +10,7 @@ import bisect
 import dataclasses
 import math
 from collections.abc import Iterable, Sequence
+from itertools import compress
 
 from gnap_search.errors import UserError
 from gnap_search.results import Point
@@ -176,16 +177,13 @@ class Front:
             UserError: the front is empty.
         """
         self._refuse_empty()
-        best = max(point.validation_accuracy for point in self._points)
-        errors = _scaled([math.log(max(1 - p.validation_accuracy, LEAST_ERROR)) for p in self._points])
-        useful = [
-            (point, error)
-            for point, error in zip(self._points, errors, strict=True)
-            if point.validation_accuracy >= USEFUL * best
-        ]
-        sizes = [_scaled([math.log(max(getattr(p, cost), 1)) for p, _ in useful]) for cost in self.costs]
-        distances = [math.hypot(error, *size) for (_, error), *size in zip(useful, *sizes, strict=True)]
-        return useful[distances.index(min(distances))][0]
+        scores = [point.validation_accuracy for point in self._points]
+        useful = [score >= USEFUL * max(scores) for score in scores]
+        points = list(compress(self._points, useful))
+        errors = compress(_scaled([math.log(max(1 - score, LEAST_ERROR)) for score in scores]), useful)
+        sizes = [_scaled([math.log(max(getattr(point, cost), 1)) for point in points]) for cost in self.costs]
+        distances = [math.hypot(*place) for place in zip(errors, *sizes, strict=True)]
+        return points[distances.index(min(distances))]
 
     def within(self, budget: Budget) -> Point:
         """The most accurate point that meets the budget; with only an accuracy asked, the smallest one.

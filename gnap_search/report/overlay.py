@@ -21,7 +21,7 @@ COLOURS = (  # Okabe and Ito's colour-blind safe palette, the most distinct firs
     *("#E69F00", "#56B4E9", "#000000"),
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # one more than colours, so that pairs repeat late
-LINES = ("-", "--", ":")  # of the first seven fronts, of the next seven
+LINES = ("-", "--", ":")  # of the first, second and third front in one colour
 
 
 def save(comparison: Comparison, path: Path) -> None:
@@ -46,9 +46,8 @@ def draw(figure: Figure, comparison: Comparison) -> None:
         colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
         line = LINES[place // len(COLOURS) % len(LINES)]
         if contender.front.points:
-            style = {"color": colour, "linestyle": line, "linewidth": 1.0}
-            dots = {"marker": marker, "markersize": 3.2}
-            steps = plot.front_steps(plane, contender.front.points, limits, **style, **dots)
+            style = {"color": colour, "ls": line, "linewidth": 1.0, "marker": marker, "markersize": 3.2}
+            steps = plot.front_steps(plane, contender.front.points, limits, **style)
             named[_title(comparison, contender)] = steps
             _test_scores(plane, contender, colour, marker)
     tested = any(contender.tested for contender in comparison.contenders)

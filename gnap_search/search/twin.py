@@ -58,7 +58,7 @@ class Twin:
         if trial.number in self._queued:  # it is the one that the storage hands out next as well
             draw(self._kept.ask())
         else:
-            self._kept.add_trial(_as_drawn(self.trials()[trial.number]))
+            self._kept.add_trial(self.trials()[trial.number])
         return trial.number, drawn
 
     def mark(self, number: int, name: str, value: Any) -> None:
@@ -95,10 +95,3 @@ class Twin:
             if self._noted.get(name) != value:
                 self._storage.set_study_system_attr(self._kept_id, name, value)
                 self._noted[name] = copy.deepcopy(value)
-
-
-def _as_drawn(trial: FrozenTrial) -> FrozenTrial:
-    """A trial without what it was queued with: its parameters say so again, and an attribute is a query."""
-    drawn = copy.copy(trial)
-    drawn.system_attrs = {name: value for name, value in trial.system_attrs.items() if name != "fixed_params"}
-    return drawn
