@@ -165,17 +165,7 @@ function drawPoints(state, study, index, plane) {
       },
       blur: hideTip,
     });
-    if (point.picks.includes("knee")) {
-      button.append(draw("circle", { class: "knee", cx: x, cy: y, r: 9 }));
-      const flip = x > plane.area.right - 110;
-      button.append(
-        draw(
-          "text",
-          { class: "note", x: flip ? x - 13 : x + 13, y: y + 16, "text-anchor": flip ? "end" : "start" },
-          `knee: ${count(sizeOf(study, point))}`,
-        ),
-      );
-    }
+    if (point.picks.includes("knee")) button.append(draw("circle", { class: "knee", cx: x, cy: y, r: 9 }));
     button.append(
       draw("circle", { class: "ring", cx: x, cy: y, r: 8 }),
       mark(sparsityOf(study, point), x, y, 4.6, "mark"),
@@ -188,8 +178,20 @@ function drawPoints(state, study, index, plane) {
   );
   buttons[start]?.setAttribute("tabindex", "0");
   group.addEventListener("keydown", (event) => walk(state, event, buttons, shown, index));
-  group.append(...buttons);
+  const knees = shown.filter((point) => point.picks.includes("knee"));
+  group.append(...buttons, ...knees.map((point) => kneeNote(study, point, plane)));
   plane.area.svg.append(group);
+}
+
+/** What stands beside the knee. It is no part of the point's button, whose middle is the point. */
+function kneeNote(study, point, { area, x, y }) {
+  const [left, top] = [x(sizeOf(study, point)), y(accuracyOf(study, point))];
+  const flip = left > area.right - 110;
+  return draw(
+    "text",
+    { class: "note", x: flip ? left - 13 : left + 13, y: top + 16, "text-anchor": flip ? "end" : "start" },
+    `knee: ${count(sizeOf(study, point))}`,
+  );
 }
 
 function drawFrontLegend(state) {
