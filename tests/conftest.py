@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
+import torch
 from hypothesis import settings
 
 from gnap_search.contracts import Data, Split
@@ -47,6 +48,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         elif not (item.get_closest_marker("slow") or item.get_closest_marker("xdist_group")):
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_runtest_setup() -> None:
+    """What a test draws is the same each time, alone or after others, so that a failure can be had again."""
+    torch.manual_seed(0)
 
 
 def _point(trial: int, epoch: int, parameters: int, accuracy: float, phase: str = "growing") -> Point:
