@@ -109,8 +109,8 @@ class Ledger:
             queued = self._followed().waiting
             if not queued and self.originals >= self._study.trials:
                 return None
-            new = queued or self._queue_proposal()
-            number, settings = self._twin.ask(functools.partial(draw, self._study.parameters))
+            proposal, new = (None, True) if queued else self._proposal()
+            number, settings = self._twin.ask(functools.partial(draw, self._study.parameters), proposal)
             if new or not left or not self._known(number, settings):
                 return Ask(number, settings)
             self._discard(number, "the same settings had been asked before")
@@ -196,21 +196,19 @@ class Ledger:
         answered = self._twin.trials(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
         return {trial.number for trial in answered}
 
-    def _queue_proposal(self) -> bool:
-        """Queue what is to be asked next; what is not queued is left to Optuna's sampler.
+    def _proposal(self) -> tuple[Settings | None, bool]:
+        """What is to be asked next, and whether it has certainly not been asked before.
 
-        Returns:
-            Whether it has certainly not been asked before.
+        None leaves it to Optuna's sampler.
         """
         trials = self._twin.trials()
         spread_out = self._spread_out(trials)
         learnt = not spread_out or self._dice.random() < self._learnt
         if learnt and (proposal := self._sliced(trials)) is not None:
-            self._twin.queue(proposal)
-            return False
+            return proposal, False
         if spread_out:
-            self._twin.queue(min(spread_out, key=Expense(self._study.parameters, self._costs(trials))))
-        return bool(spread_out)
+            return min(spread_out, key=Expense(self._study.parameters, self._costs(trials))), True
+        return None, False
 
     def _sliced(self, trials: list[FrozenTrial]) -> Settings | None:
         """A proposal for one size of the front; None where there is nothing to learn from yet."""

@@ -34,15 +34,18 @@ def build(study: spec.Study, asked: int, startup: int) -> BaseSampler:
                 )
 
 
-def tpe(study: spec.Study, seed: int, startup: int) -> TPESampler:
-    """The tree-structured Parzen estimator as studies use it, after `startup` trials that are not its own."""
+def tpe(study: spec.Study, seed: int, startup: int, *, beside: bool = True) -> TPESampler:
+    """The tree-structured Parzen estimator as studies use it, after `startup` trials that are not its own.
+
+    Where trials run `beside` one another, it counts those that have not ended as bad ones.
+    """
     with _experiments():
         return TPESampler(
             seed=seed,
             n_startup_trials=startup,
             multivariate=True,
             group=any(parameter.when for parameter in study.parameters.values()),
-            constant_liar=True,
+            constant_liar=beside,
         )
 
 

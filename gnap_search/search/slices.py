@@ -33,7 +33,7 @@ BELOW = 0.1  # decades below the front's smallest point that are searched as wel
 ANY = 0.25  # the share of proposals for the best accuracy at any size, without which few large ones are tried
 DRAWS = 4  # proposals of which the cheapest is taken
 EFFORT = 1000  # trials that are looked at for one proposal, all draws together, where it is more than one
-NEWEST, BEST = EFFORT, 25  # trials that a search keeps of twice as many; TPE learns from 25 what is good
+NEWEST, BEST = 500, 25  # trials that a search keeps of twice as many; TPE learns from 25 what is good
 
 Settings = Mapping[str, Any]
 Known = Callable[[FrozenTrial], Iterable[Point]]  # of a trial: the points of it that may stand on a front
@@ -79,7 +79,7 @@ class Slices:
         return self._searches[place]
 
     def _sampler(self) -> TPESampler:
-        return samplers.tpe(self._study, int(self._dice.integers(2**31)), startup=0)
+        return samplers.tpe(self._study, int(self._dice.integers(2**31)), startup=0, beside=False)
 
     def _place(self, front: Front) -> int:
         """The size to search at, in steps: the largest that counts, or one between the front's ends."""

@@ -12,7 +12,9 @@ from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, InMemoryStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import BaseTrial, FixedTrial, FrozenTrial, TrialState
+
+Draw = Callable[[BaseTrial], dict[str, Any]]
 
 
 class Twin:
@@ -46,12 +48,17 @@ class Twin:
         self._quick.enqueue_trial(dict(values), user_attrs=dict(attributes or {}))
 
     def add(self, trial: FrozenTrial) -> None:
-        """Take in a trial that has ended elsewhere."""
+        """Take in a trial as it is."""
         for study in (self._kept, self._quick):
             study.add_trial(trial)
 
-    def ask(self, draw: Callable[[optuna.Trial], dict[str, Any]]) -> tuple[int, dict[str, Any]]:
-        """A new trial, which is in the storage when this returns: its number, and what was drawn."""
+    def ask(self, draw: Draw, values: Mapping[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+        """A new trial, which is in the storage when this returns: its number, and what was drawn.
+
+        Without values it is the next one that is queued, or one of the sampler.
+        """
+        if values is not None:
+            return self._ask_these(draw, FixedTrial(dict(values)))
         trial = self._quick.ask()
         drawn = draw(trial)
         self._keep_sampler()
@@ -60,6 +67,16 @@ class Twin:
         else:
             self._kept.add_trial(self.trials()[trial.number])
         return trial.number, drawn
+
+    def _ask_these(self, draw: Draw, values: FixedTrial) -> tuple[int, dict[str, Any]]:
+        """A trial of values that are known: neither a queue nor the sampler has to look at it."""
+        drawn = draw(values)
+        self.add(
+            optuna.create_trial(
+                state=TrialState.RUNNING, params=values.params, distributions=values.distributions
+            )
+        )
+        return len(self.trials()) - 1, drawn
 
     def mark(self, number: int, name: str, value: Any) -> None:
         """Set a user attribute of a trial."""
