@@ -39,8 +39,8 @@ from gnap_search.spec import Sampler, Study
 SIZES, GOAL_AT = (100, 500, 1000, 2000), 1000  # trials
 MOST = {"gp": 100}  # sampler -> the most trials at which it is measured: beyond, it takes seconds
 ASKS, REPORTS, JUDGED = 5, 200, 20  # in a round
-# Sampler -> asks that are not timed: in them a driver that has just started learns from all trials, at one size
-# of the front after the other, and asks the last of its first proposals.
+# Sampler -> asks that are not timed: in them a driver that has just started learns from all trials, at one
+# size of the front after the other, and asks the last of its first proposals.
 BEFORE = {"tpe": 100}
 
 
