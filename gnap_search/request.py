@@ -58,7 +58,8 @@ def plan(given: Mapping[str, Value], asked: Training) -> Plan:
         UserError: something in it is unknown, misspelt or out of bounds.
     """
     shared = {key: value for key, value in asked.items() if key in spec.Study.model_fields}
-    meant = study(cast(Asked, shared))
+    chosen = {name: value for name, value in given.items() if name == spec.OPTIMIZER}
+    meant = study(cast(Asked, {**shared, "parameters": chosen}))
     if len(meant.methods) > 1:
         raise UserError(f"One training has one method, and {meant.method!r} names several; choose one.")
     fields = plans.declared(meant.method)

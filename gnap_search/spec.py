@@ -30,6 +30,8 @@ from gnap_search.space import Parameter, Parameters
 M = TypeVar("M", bound=BaseModel)
 Scheduler = Literal["pareto-halving", "none"]
 Sampler = Literal["tpe", "nsgaii", "gp", "random", "qmc"]
+OPTIMIZER = "optimizer"
+STEPS = ("learning_rate", "weight_decay")  # what is right for one optimizer and wrong for another
 LONGEST_TIMEOUT = 1e9  # seconds, thirty years; what a thread can wait for is bounded
 
 
@@ -231,10 +233,16 @@ def resolve(written: Mapping[str, Any], source: str = "") -> Study:
         pass  # the validation below says what is wrong with it
     elif len(names) == 1:
         space = _space(str(values.pop("search_space", names[0])), names[0], source)
-        values["parameters"] = {**space, **own}
+        values["parameters"] = {**_suited(space, own.get(OPTIMIZER)), **own}
     else:
         _refuse_search_space(values, source)
-        values["parameters"] = qualified.merged({name: _space(name, name, source) for name in names}, own)
+        spaces = {
+            name: _suited(
+                _space(name, name, source), own.get(qualified.name(name, OPTIMIZER), own.get(OPTIMIZER))
+            )
+            for name in names
+        }
+        values["parameters"] = qualified.merged(spaces, own)
     study = _validated(Study, values, source)
     _refuse_unknown("networks", study.network, source)
     _refuse_unknown("tasks", study.task, source)
@@ -259,6 +267,13 @@ def _space(name: str, method: str, source: str) -> Parameters:
             f"{_prefix(source)}search space {name!r} is for method {space.method!r}, not {method!r}."
         )
     return space.parameters
+
+
+def _suited(space: Parameters, optimizer: Any) -> Parameters:
+    """A search space for that optimizer; its steps are for its own, and another has its defaults instead."""
+    if optimizer is None or OPTIMIZER not in space or optimizer == space[OPTIMIZER].value:
+        return space
+    return {name: parameter for name, parameter in space.items() if name not in STEPS}
 
 
 def _refuse_search_space(values: Mapping[str, Any], source: str) -> None:

@@ -136,6 +136,24 @@ def test_a_plan_takes_what_the_study_of_its_data_set_says() -> None:
         request.plan({"pruning_strenth": 1}, {})
 
 
+def test_another_optimizer_does_not_take_steps_that_are_not_its_own() -> None:
+    adamw: Asked = {"parameters": {"optimizer": "adamw"}}
+    usual, other = request.study({}).parameters, request.study(adamw).parameters
+    assert usual["optimizer"].value == "sgd" and usual["learning_rate"].value == 0.1
+    assert other.keys() == usual.keys() - {"learning_rate", "weight_decay"}
+    assert request.study({"parameters": {"optimizer": "sgd"}}).parameters == usual
+    own = {"optimizer": "adamw", "learning_rate": 0.02}
+    assert request.study({"parameters": own}).parameters["learning_rate"].value == 0.02
+    plan = request.plan({"optimizer": "adamw"}, {})
+    assert plan.settings.keys().isdisjoint({"learning_rate", "weight_decay"})
+
+
+def test_of_several_methods_one_may_have_another_optimizer() -> None:
+    asked: Asked = {"method": "gnap,dhp", "parameters": {"dhp.optimizer": "adamw"}}
+    parameters = request.study(asked).parameters
+    assert parameters["gnap.learning_rate"].value == 0.1 and "dhp.learning_rate" not in parameters
+
+
 def test_another_method_gets_the_same_data() -> None:
     own, other = request.study({"dataset": "digits"}), request.study({"dataset": "digits", "method": "dense"})
     assert other.parameters["augmented_share"] == own.parameters["augmented_share"]

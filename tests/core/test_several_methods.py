@@ -28,7 +28,7 @@ def test_each_method_brings_its_space_behind_its_name() -> None:
 def test_what_the_study_of_the_data_says_stays_its_methods_and_the_rest_is_shared() -> None:
     parameters = a_study().parameters
     assert parameters["gnap.pruning_strength"].high == spec.load("digits").parameters["pruning_strength"].high
-    assert parameters["learning_rate"].value == 0.03 and not parameters["learning_rate"].when
+    assert parameters["augmented_share"].value == 0.25 and not parameters["augmented_share"].when
 
 
 def test_a_draw_is_the_configuration_of_one_method() -> None:
@@ -36,7 +36,8 @@ def test_a_draw_is_the_configuration_of_one_method() -> None:
     fixed = FixedTrial({"method": "rigl", "rigl.density": 0.1, "rigl.seed_scale": 2.0})
     method, settings = qualified.configured(study.method, draw(study.parameters, fixed))
     assert method == "rigl"
-    assert settings["density"] == 0.1 and settings["seed_scale"] == 2.0 and settings["learning_rate"] == 0.03
+    assert settings["density"] == 0.1 and settings["seed_scale"] == 2.0
+    assert settings["augmented_share"] == 0.25
     assert "pruning_strength" not in settings and "method" not in settings
 
 
