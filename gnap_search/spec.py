@@ -149,15 +149,17 @@ class Study(_Frozen):
 
     def differences(self, other: Study) -> dict[str, tuple[Any, Any]]:
         """Setting -> (this study's value, the other's), for what differs; words and hints do not count."""
-        mine, theirs = _flat(self.model_dump()), _flat(other.model_dump())
+        mine, theirs = _flat(self._written()), _flat(other._written())
         keys = sorted(key for key in mine.keys() | theirs.keys() if not key.endswith(("summary", ".cheap")))
         return {key: (mine.get(key), theirs.get(key)) for key in keys if mine.get(key) != theirs.get(key)}
 
     def to_toml(self) -> str:
         """The study as a file that `read` reads back to the same value, defaults written out."""
+        return tomli_w.dumps(_without_none(self._written()))
+
+    def _written(self) -> dict[str, Any]:
         values = self.model_dump(mode="json", exclude={"parameters"})
-        values["parameters"] = {name: parameter.written() for name, parameter in self.parameters.items()}
-        return tomli_w.dumps(_without_none(values))
+        return {**values, "parameters": {name: one.written() for name, one in self.parameters.items()}}
 
 
 class Launch(_Frozen):

@@ -67,6 +67,8 @@ def test_differences_are_told_by_key() -> None:
     one = spec.Study(dataset="mnist", parameters={"x": Parameter(low=1, high=2)})
     other = spec.Study(dataset="mnist", summary="s", trials=7, parameters={"x": Parameter(low=1, high=3)})
     assert one.differences(other) == {"trials": (20, 7), "parameters.x.high": (2, 3)}
+    fixed = other.model_copy(update={"parameters": {**other.parameters, "y": Parameter(value="z")}})
+    assert other.differences(fixed) == {"parameters.y.value": (None, "z")}
 
 
 @pytest.mark.parametrize(
