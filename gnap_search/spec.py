@@ -234,16 +234,11 @@ def resolve(written: Mapping[str, Any], source: str = "") -> Study:
     if not isinstance(own, Mapping):
         pass  # the validation below says what is wrong with it
     elif len(names) == 1:
-        space = _space(str(values.pop("search_space", names[0])), names[0], source)
-        values["parameters"] = {**_suited(space, own.get(OPTIMIZER)), **own}
+        space = _space(str(values.pop("search_space", names[0])), names[0], own, source)
+        values["parameters"] = {**space, **own}
     else:
         _refuse_search_space(values, source)
-        spaces = {
-            name: _suited(
-                _space(name, name, source), own.get(qualified.name(name, OPTIMIZER), own.get(OPTIMIZER))
-            )
-            for name in names
-        }
+        spaces = {name: _space(name, name, own, source) for name in names}
         values["parameters"] = qualified.merged(spaces, own)
     study = _validated(Study, values, source)
     _refuse_unknown("networks", study.network, source)
@@ -261,21 +256,21 @@ def _methods(values: Mapping[str, Any], source: str) -> tuple[str, ...]:
     return names
 
 
-def _space(name: str, method: str, source: str) -> Parameters:
-    """What a search space of a method searches."""
+def _space(name: str, method: str, own: Mapping[str, Any], source: str) -> Parameters:
+    """What a search space of a method searches, below a study's own parameters.
+
+    Its steps are for its own optimizer; another one has its defaults instead.
+    """
     space = load_space(name)
     if space.method != method:
         raise UserError(
             f"{_prefix(source)}search space {name!r} is for method {space.method!r}, not {method!r}."
         )
-    return space.parameters
-
-
-def _suited(space: Parameters, optimizer: Any) -> Parameters:
-    """A search space for that optimizer; its steps are for its own, and another has its defaults instead."""
-    if optimizer is None or OPTIMIZER not in space or optimizer == space[OPTIMIZER].value:
-        return space
-    return {name: parameter for name, parameter in space.items() if name not in STEPS}
+    usual = space.parameters.get(OPTIMIZER)
+    wanted = own.get(qualified.name(method, OPTIMIZER), own.get(OPTIMIZER))
+    if usual is None or wanted in (None, usual.value):
+        return space.parameters
+    return {name: parameter for name, parameter in space.parameters.items() if name not in STEPS}
 
 
 def _refuse_search_space(values: Mapping[str, Any], source: str) -> None:
