@@ -143,7 +143,8 @@ def _laid_over(written: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
         merged["parameters"] = _kept(merged.get("parameters", {}), str(merged["method"]), flags["method"])
     if flags.get("dataset", merged["dataset"]) != merged["dataset"]:
         merged.pop("summary", None)
-    parameters = {**merged.get("parameters", {}), **flags.pop("parameters", {})}
+    own = flags.pop("parameters", {})
+    parameters = {**spec.suited(merged.get("parameters", {}), own.get(spec.OPTIMIZER)), **own}
     constraints = {**merged.get("constraints", {}), **limits}
     return {**merged, **flags, "parameters": parameters, "constraints": constraints}
 

@@ -257,20 +257,25 @@ def _methods(values: Mapping[str, Any], source: str) -> tuple[str, ...]:
 
 
 def _space(name: str, method: str, own: Mapping[str, Any], source: str) -> Parameters:
-    """What a search space of a method searches, below a study's own parameters.
-
-    Its steps are for its own optimizer; another one has its defaults instead.
-    """
+    """What a search space of a method searches, below a study's own parameters."""
     space = load_space(name)
     if space.method != method:
         raise UserError(
             f"{_prefix(source)}search space {name!r} is for method {space.method!r}, not {method!r}."
         )
-    usual = space.parameters.get(OPTIMIZER)
     wanted = own.get(qualified.name(method, OPTIMIZER), own.get(OPTIMIZER))
-    if usual is None or wanted in (None, usual.value):
-        return space.parameters
-    return {name: parameter for name, parameter in space.parameters.items() if name not in STEPS}
+    return suited(space.parameters, wanted)
+
+
+def suited(parameters: Mapping[str, Any], optimizer: Any) -> dict[str, Any]:
+    """What lies below a choice of optimizer: steps are for the one beside them, another has its own.
+
+    Without a choice, and where nothing says whom the steps are for, all of it stays.
+    """
+    beside = parameters.get(OPTIMIZER)
+    if optimizer is None or beside is None or optimizer == getattr(beside, "value", beside):
+        return dict(parameters)
+    return {name: one for name, one in parameters.items() if name not in STEPS}
 
 
 def _refuse_search_space(values: Mapping[str, Any], source: str) -> None:

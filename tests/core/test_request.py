@@ -148,6 +148,14 @@ def test_another_optimizer_does_not_take_steps_that_are_not_its_own() -> None:
     assert plan.settings.keys().isdisjoint({"learning_rate", "weight_decay"})
 
 
+def test_steps_of_a_study_are_for_its_own_optimizer_too() -> None:
+    asked: Asked = {"dataset": "mnist", "parameters": {"optimizer": "sgd"}}
+    parameters = request.study(asked).parameters
+    assert (parameters["learning_rate"].value, parameters["weight_decay"].value) == (0.1, 5e-4)
+    same: Asked = {"dataset": "mnist", "parameters": {"optimizer": "adamw"}}
+    assert request.study(same).parameters == spec.load("mnist").parameters
+
+
 def test_of_several_methods_one_may_have_another_optimizer() -> None:
     asked: Asked = {"method": "gnap,dhp", "parameters": {"dhp.optimizer": "adamw"}}
     parameters = request.study(asked).parameters
