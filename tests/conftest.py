@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-import torch
 from hypothesis import settings
 
 from gnap_search.contracts import Data, Split
@@ -52,6 +51,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_runtest_setup() -> None:
     """What a test draws is the same each time, alone or after others, so that a failure can be had again."""
+    import torch
+
     torch.manual_seed(0)
 
 

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 CONTROL = "nvidia-cuda-mps-control"
-PIPES = "/tmp/nvidia-mps"  # noqa: S108 (where NVIDIA has it; nothing is written there)
+PIPES = "/tmp/nvidia-mps"  # noqa: S108 (CUDA's own default, which has to be this; it is only looked at)
 ADVICE = (
     "Trainings that share a GPU take turns on it; started after NVIDIA's Multi-Process Service "
     f"({CONTROL} -d), they run side by side."
