@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -55,19 +56,34 @@ class LayerMask(nn.Module):
         return values * self._layer[0].masks()
 
 
-def parametrize(model: nn.Module, blueprint: Blueprint, groups: Mapping[str, Masked]) -> None:
-    """Put the masks over the weights that read masked channels, and over the norms behind layers."""
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """A layer that reads a group's channels, `span` inputs of it for each, and the unit that it is in."""
+
+    layer: nn.Module
+    unit: Unit | None
+    group: str
+    span: int
+
+
+def readers(model: nn.Module, blueprint: Blueprint, groups: Iterable[str]) -> Iterator[Reader]:
+    """All that a model has of them."""
     present = dict(model.named_modules())
     for path, end in ends(blueprint, tuple(groups)).items():
         name = path.rpartition(".")[0]
-        if end.source is None or name not in present:
-            continue
-        group = groups[end.source]
-        mask = FilterMask(group, end.span)
-        torch_parametrize.register_parametrization(present[name], "weight", mask, unsafe=True)
-        unit = present[name.rpartition(".")[0]]
-        if group.layer is not None and isinstance(unit, Unit) and unit.norm is not None:
-            _mask_norm(unit.norm, group.layer)
+        if end.source is not None and name in present:
+            unit = present[name.rpartition(".")[0]]
+            yield Reader(present[name], unit if isinstance(unit, Unit) else None, end.source, end.span)
+
+
+def parametrize(model: nn.Module, blueprint: Blueprint, groups: Mapping[str, Masked]) -> None:
+    """Put the masks over the weights that read masked channels, and over the norms behind layers."""
+    for reader in readers(model, blueprint, groups):
+        group = groups[reader.group]
+        mask = FilterMask(group, reader.span)
+        torch_parametrize.register_parametrization(reader.layer, "weight", mask, unsafe=True)
+        if group.layer is not None and reader.unit is not None and reader.unit.norm is not None:
+            _mask_norm(reader.unit.norm, group.layer)
 
 
 def _mask_norm(norm: nn.Module, layer: Masks) -> None:

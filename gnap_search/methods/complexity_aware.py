@@ -3,7 +3,7 @@
 Complexity-Aware Training of Deep Neural Networks for Optimal Structure Discovery, V. Guenter and A. Sideris,
 arXiv 2411.09127 (2024), with their arXiv 2205.04650 and 2406.04549 for filters and for layers alone.
 
-Each filter, and each layer that has a way around it, has a probability `theta`. For every batch it is drawn
+Each filter, and each layer that has a way around it, has a probability `theta`. For every image it is drawn
 whether they take part; the probabilities learn together with the weights, by the loss's gradient to what was
 drawn, and the loss carries a price for the complexity that is to be expected: the parameters and the
 multiply-accumulates of the network, in closed form of the probabilities. What a filter costs so follows from
@@ -19,8 +19,9 @@ variables on filters and layers, a flattening prior that drives their parameters
 parameters and for computation, three user parameters, removal by the domains of attraction of a differential
 equation. That the divergence from the flattening prior, at its optimum, amounts to a price that is linear in
 the probability we derived; the price's form, the straight-through gradient, the test for removal and every
-constant are our choices. Points of a running trial are measured with each filter multiplied by its
-probability.
+constant are our choices. So is a draw for each image: with one for a whole batch the gradients to the
+probabilities were mostly chance, and norms saw another network in every step (docs/methods.md). Points of a
+running trial are measured with each filter multiplied by its probability.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ SMOOTHING = 0.02  # of the running mean of what the loss asks for, a step
 
 
 class _Drawn(torch.autograd.Function):
-    """Which variables are 1; the gradient goes to the probabilities as it is, and is written down."""
+    """Which variables are 1, images x variables; gradients go to the probabilities, and are written down."""
 
     @staticmethod
     def forward(ctx: Any, theta: Tensor, dice: Tensor, pressure: Tensor) -> Tensor:
@@ -56,19 +57,18 @@ class _Drawn(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (gradient,) = gradients
+        gradient = gradients[0].sum(0)
         ctx.pressure.add_(gradient)
         return gradient, None, None
 
 
 class Bernoulli(nn.Module):
-    """The probabilities of some filters, or of one layer, and the draw of this batch.
+    """The probabilities of some filters, or of one layer, and the draws of this batch.
 
     Attributes:
-        asked: running mean of the size of the loss's gradient to each variable, in nats.
+        asked: running mean of what each variable would take off the loss, in nats; below zero where it adds.
     """
 
-    dice: Tensor
     pressure: Tensor
     asked: Tensor
 
@@ -76,22 +76,31 @@ class Bernoulli(nn.Module):
         super().__init__()
         self.theta = nn.Parameter(torch.full((count,), start))
         self.register_buffer("asked", torch.zeros(count))
-        self.register_buffer("dice", torch.zeros(count), persistent=False)
         self.register_buffer("pressure", torch.zeros(count), persistent=False)
+        self._drawn: Tensor | None = None
+
+    @property
+    def draws(self) -> bool:
+        """Whether chance decides: in training, until all is certain."""
+        return self.training and self.theta.requires_grad
 
     def masks(self) -> Tensor:
-        """A draw in training, and otherwise the probabilities themselves, a value a variable."""
-        if not (self.training and self.theta.requires_grad):
-            return self.theta
-        drawn: Tensor = _Drawn.apply(self.theta, self.dice, self.pressure)  # type: ignore[no-untyped-call] # torch's
-        return drawn
+        """What weights are multiplied by: the probabilities, where images are not masked already."""
+        return torch.ones_like(self.theta) if self.draws else self.theta
+
+    def drawn(self, images: int) -> Tensor:
+        """This batch's draws, images x variables; whoever asks gets the same ones until the next batch."""
+        if self._drawn is None:
+            dice = torch.rand(images, len(self.theta), device=self.theta.device)
+            self._drawn = _Drawn.apply(self.theta, dice, self.pressure)  # type: ignore[no-untyped-call] # torch's
+        return self._drawn
 
     @torch.no_grad()
-    def draw(self) -> None:
-        """Take down what the loss asked for in this step, and draw for the next one."""
-        self.asked.lerp_(self.pressure.abs(), SMOOTHING)
+    def end_batch(self) -> None:
+        """Take down what the loss asked for, and forget the draws."""
+        self.asked.lerp_(-self.pressure, SMOOTHING)
         self.pressure.zero_()
-        self.dice.uniform_()
+        self._drawn = None
 
 
 class Chances(nn.Module):
@@ -103,7 +112,7 @@ class Chances(nn.Module):
         self.layer = Bernoulli(1, start) if optional else None
 
     def masks(self) -> Tensor:
-        """What is drawn for each channel."""
+        """A factor for what reads each channel."""
         return self.filters.masks()
 
     @torch.no_grad()
@@ -173,10 +182,12 @@ class Variables(nn.Module):
 
     Attributes:
         whole: weights and multiply-accumulates of the network that the training began with.
+        risen: the share of the price that is asked by now.
         every: all Bernoulli variables, those of filters and those of layers.
     """
 
     whole: Tensor
+    risen: Tensor
 
     def __init__(self, chances: Mapping[str, Chances], of: Terms) -> None:
         super().__init__()
@@ -185,6 +196,7 @@ class Variables(nn.Module):
         self.every = [kind for one in chances.values() for kind in one.kinds]
         widths = torch.tensor([float(len(one.filters.theta)) for one in chances.values()])
         self.register_buffer("whole", of(widths))
+        self.register_buffer("risen", torch.zeros(()), persistent=False)
 
     def shares(self, layer_share: float) -> Tensor:
         """Expected weights and multiply-accumulates as shares of the whole.
@@ -197,6 +209,37 @@ class Variables(nn.Module):
             widths.append(width if one.layer is None else width * _weighted(one.layer.theta[0], layer_share))
         shares: Tensor = self.terms(torch.stack(widths)) / self.whole
         return shares
+
+
+def _mask_images(model: nn.Module, blueprint: Blueprint, groups: Mapping[str, Chances]) -> None:
+    """In training, multiply what layers read by its filters' draws, and what layers give by their own."""
+    for reader in _readers.readers(model, blueprint, groups):
+        group = groups[reader.group]
+        reader.layer.register_forward_pre_hook(functools.partial(_drop_filters, group.filters, reader.span))
+        if group.layer is not None and reader.unit is not None:
+            reader.unit.register_forward_hook(functools.partial(_drop_layer, group.layer))
+
+
+def _drop_filters(filters: Bernoulli, span: int, _: nn.Module, inputs: tuple[Tensor]) -> Tensor | None:
+    if not filters.draws:
+        return None
+    return _masked(inputs[0], filters.drawn(len(inputs[0])).repeat_interleave(span, 1))
+
+
+def _drop_layer(layer: Bernoulli, _: nn.Module, __: tuple[Tensor], outputs: Tensor) -> Tensor | None:
+    return _masked(outputs, layer.drawn(len(outputs))) if layer.draws else None
+
+
+def _masked(values: Tensor, draws: Tensor) -> Tensor:
+    """Values of images times draws, images x variables, each for a channel or one for all of them."""
+    factors = draws.to(values.dtype)
+    if values.ndim == 2:
+        return values * factors
+    channels, _, width = values.shape[1:]
+    # A row of pixels at a time: few channels alone would make no vector.
+    rows = values.permute(0, 2, 3, 1).flatten(2) * factors.expand(-1, channels).repeat(1, width).unsqueeze(1)
+    masked: Tensor = rows.unflatten(2, (width, channels)).permute(0, 3, 1, 2)
+    return masked
 
 
 def _weighted(value: Tensor, share: float) -> Tensor:
@@ -213,13 +256,13 @@ class ComplexityAware:
     pruning_strength: float = setting(0.3, "price of the whole network's complexity, in nats", Bounds(0, 100))
     layer_share: float = setting(0.5, "weight of layers against filters in the price", Bounds(0, 1))
     macs_share: float = setting(0.0, "weight of MACs against parameters in the price", Bounds(0, 1))
-    theta_start: float = setting(0.9, "probability that a filter or layer begins with", Bounds(0.01, 1))
+    theta_start: float = setting(0.99, "probability that a filter or layer begins with", Bounds(0.01, 1))
     theta_learning_rate: float = setting(3e-2, "learning rate of the probabilities (Adam)", Bounds(0, 1))
     removal_share: float = setting(0.5, "share of its price that nothing removed is asked for", Bounds(0, 1))
     freeze_share: float = setting(0.3, "share of the finish after which all is 0 or 1", Bounds(0, 1))
 
     def attach(self, model: nn.Module, blueprint: Blueprint) -> None:
-        """Variables for every group of channels; what reads a channel is multiplied by its variable."""
+        """Variables for every group of channels; what reads a channel reads it times its variable."""
         groups = blueprint.groups
         widths = _readers.widths_of(model, blueprint, groups)
         chances = {
@@ -228,21 +271,22 @@ class ComplexityAware:
         }
         model.variables = Variables(chances, terms(blueprint, groups))
         _readers.parametrize(model, blueprint, chances)
+        _mask_images(model, blueprint, chances)
 
     def parameter_groups(self) -> Sequence[ParameterGroup]:
         """The probabilities learn at their own rate."""
         return (ParameterGroup(".theta", self.theta_learning_rate),)
 
     def prepare(self, model: nn.Module, progress: Progress) -> str:
-        """Draw for the first batch; late in the finish decide every probability."""
+        """Raise the price; late in the finish decide every probability."""
         decided = progress.finishing and progress.finished_share >= self.freeze_share
         variables = _variables(model)
+        variables.risen.fill_(min(1.0, progress.done / progress.finish) if progress.finish else 1.0)
         if decided:
             for chances in variables.chances.values():
                 chances.decide()
         for one in variables.every:
             one.theta.requires_grad_(not decided)
-            one.draw()
         return "finishing" if decided else "pruning"
 
     def penalty(self, model: nn.Module) -> Tensor | None:
@@ -255,11 +299,11 @@ class ComplexityAware:
     def _price(self, variables: Variables) -> Tensor:
         weights, macs = variables.shares(self.layer_share)
         price: Tensor = self.pruning_strength * ((1 - self.macs_share) * weights + self.macs_share * macs)
-        return price
+        return price * variables.risen
 
     @torch.no_grad()
     def project(self, model: nn.Module, rate: float | Tensor) -> None:
-        """Keep probabilities between almost 0 and 1, and draw for the next batch."""
+        """Keep probabilities between almost 0 and 1."""
         del rate
         every = _variables(model).every
         if every[0].theta.requires_grad:
@@ -267,7 +311,7 @@ class ComplexityAware:
             torch._foreach_clamp_min_(thetas, LEAST)
             torch._foreach_clamp_max_(thetas, 1.0)
             for one in every:
-                one.draw()
+                one.end_batch()
 
     def prune(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
         """What has come to 0 and is not asked for any more; one filter of a group stays that must."""

@@ -12,11 +12,12 @@ from gnap_search.contracts import Data, Progress
 from gnap_search.methods.complexity_aware import LEAST, ComplexityAware, Variables
 from gnap_search.structure import cost
 from gnap_search.structure.edits import Cut
+from gnap_search.structure.layers import Norm
 from gnap_search.structure.model import Blueprint
 from gnap_search.training.trainer import Plan, Trainer
 
 SHAPE = (1, 8, 8)
-SEARCHING = Progress(0, 10, 5)
+SEARCHING = Progress(5, 10, 5)  # when the whole price is asked for the first time
 
 
 def attached(network: str, **settings: float) -> tuple[ComplexityAware, nn.Module, Blueprint, Variables]:
@@ -61,13 +62,38 @@ def test_a_setting_weighs_layers_against_filters(share: float, expected: tuple[f
         torch.testing.assert_close(found, times * even)
 
 
-def test_a_draw_decides_in_training_and_the_chance_itself_otherwise() -> None:
+def test_draws_decide_in_training_and_the_chances_themselves_otherwise() -> None:
     method, model, _, variables = attached("plain-cnn", theta_start=0.5)
     method.prepare(model, SEARCHING)
     one = variables.chances["conv3"].filters
-    drawn = model.train() and one.masks()
-    assert {*drawn.tolist()} == {0.0, 1.0}
-    assert model.eval() and one.masks().tolist() == [0.5] * len(drawn)
+    model.train()
+    drawn = one.drawn(16)
+    assert {*drawn.flatten().tolist()} == {0.0, 1.0}
+    assert len(drawn.unique(dim=0)) > 1  # images have draws of their own,
+    assert one.drawn(16) is drawn  # which all readers of the channels share,
+    one.end_batch()
+    assert not torch.equal(one.drawn(16), drawn)  # until the next batch
+    assert one.masks().tolist() == [1.0] * len(one.theta)
+    model.eval()
+    assert one.masks().tolist() == [0.5] * len(one.theta)
+
+
+@pytest.mark.parametrize("network", ["mlp", "plain-cnn", "resnet", "mobilenet"])
+def test_images_that_are_masked_are_what_masked_weights_make_of_them(network: str) -> None:
+    method, model, _, variables = attached(network)
+    method.prepare(model, SEARCHING)
+    images = torch.rand(4, *SHAPE)
+    norms = [module for module in model.modules() if isinstance(module, Norm)]
+    model.train()
+    for norm in norms:
+        norm.eval()  # so that no image depends on another
+    together = model(images)
+    draws = [one.drawn(len(images)).detach() for one in variables.every]
+    model.eval()
+    for number, outputs in enumerate(together):
+        for one, values in zip(variables.every, draws, strict=True):
+            one.theta.data = values[number]
+        torch.testing.assert_close(model(images[number : number + 1])[0], outputs)
 
 
 @pytest.mark.timeout(30)
@@ -122,6 +148,16 @@ def test_a_layer_that_nobody_asks_for_goes_as_a_whole() -> None:
     with torch.no_grad():
         layer.theta.fill_(LEAST)
     assert method.prune(model, blueprint, []) == [Cut("inner2_2", ())]
+
+
+def test_the_price_rises_until_the_finish() -> None:
+    method, model, _, _ = attached("plain-cnn", theta_start=1.0, pruning_strength=0.4)
+    asked = []
+    for done in (0, 2, 4, 5, 6):
+        method.prepare(model, Progress(done, 10, 4))
+        price = method.penalty(model)
+        asked.append(None if price is None else round(float(price.detach()), 6))
+    assert asked == [0.0, 0.2, 0.4, 0.4, None]
 
 
 @pytest.mark.slow
