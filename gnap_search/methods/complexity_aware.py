@@ -29,7 +29,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -47,21 +47,6 @@ LEAST = 1e-3  # a probability that has come to zero: a filter must not be dead b
 SMOOTHING = 0.02  # of the running mean of what the loss asks for, a step
 
 
-class _Drawn(torch.autograd.Function):
-    """Which variables are 1, images x variables; gradients go to the probabilities, and are written down."""
-
-    @staticmethod
-    def forward(ctx: Any, theta: Tensor, dice: Tensor, pressure: Tensor) -> Tensor:
-        ctx.pressure = pressure
-        return (dice < theta).to(theta.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        gradient = gradients[0].sum(0)
-        ctx.pressure.add_(gradient)
-        return gradient, None, None
-
-
 class Bernoulli(nn.Module):
     """The probabilities of some filters, or of one layer, and the draws of this batch.
 
@@ -69,14 +54,12 @@ class Bernoulli(nn.Module):
         asked: running mean of what each variable would take off the loss, in nats; below zero where it adds.
     """
 
-    pressure: Tensor
     asked: Tensor
 
     def __init__(self, count: int, start: float) -> None:
         super().__init__()
         self.theta = nn.Parameter(torch.full((count,), start))
         self.register_buffer("asked", torch.zeros(count))
-        self.register_buffer("pressure", torch.zeros(count), persistent=False)
         self._drawn: Tensor | None = None
 
     @property
@@ -91,15 +74,16 @@ class Bernoulli(nn.Module):
     def drawn(self, images: int) -> Tensor:
         """This batch's draws, images x variables; whoever asks gets the same ones until the next batch."""
         if self._drawn is None:
-            dice = torch.rand(images, len(self.theta), device=self.theta.device)
-            self._drawn = _Drawn.apply(self.theta, dice, self.pressure)  # type: ignore[no-untyped-call] # torch's
+            hard = (torch.rand(images, len(self.theta), device=self.theta.device) < self.theta).float()
+            self._drawn = hard + (self.theta - self.theta.detach())  # gradients go to the probabilities
+            self._drawn.retain_grad()
         return self._drawn
 
     @torch.no_grad()
     def end_batch(self) -> None:
         """Take down what the loss asked for, and forget the draws."""
-        self.asked.lerp_(-self.pressure, SMOOTHING)
-        self.pressure.zero_()
+        if self._drawn is not None and self._drawn.grad is not None:
+            self.asked.lerp_(-self._drawn.grad.sum(0), SMOOTHING)
         self._drawn = None
 
 
