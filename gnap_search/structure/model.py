@@ -50,7 +50,7 @@ class Blueprint:
         widths: dict[str, int] = network.seed_widths(self.shape, scale)
         return widths
 
-    @property
+    @functools.cached_property
     def optional(self) -> frozenset[str]:
         """The groups that may have width 0: inner channels of blocks that are identities without them."""
         groups: frozenset[str] = getattr(

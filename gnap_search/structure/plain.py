@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from gnap_search.structure.cost import Cost, Meter, positions
+from gnap_search.structure.cost import LINEAR, Cost, Meter, positions
 from gnap_search.structure.model import Blueprint, Classifier
 from gnap_search.structure.slots import effective
+from gnap_search.structure.surgery import keep_up, take
 
 
 class Plain:
@@ -26,24 +27,35 @@ class Plain:
     def follow(self, model: nn.Module, widths: Mapping[str, int]) -> Classifier:
         """The plain network of a live one with these widths, as it computes at this moment.
 
-        While the widths stay, it is the same classifier with new values.
+        While no width grows and no layer goes, it is the same classifier with new values.
         """
-        if self._classifier is None or self._classifier.widths != widths:
-            self._classifier, self._followed = self._build(widths), None
-            self._meter = self._metered(self._classifier.network)
-        if self._followed is not model:
+        before = {} if self._classifier is None else self._classifier.widths
+        if self._classifier is None or not _within(widths, before):
+            self._classifier = self._build(widths)
+        if widths != before or self._followed is not model:
             self._pair(self._classifier.network, model)
         for value, source in self._stored:
-            value.copy_(source)
+            take(value, source)
         for value, path in self._computed:
-            value.copy_(effective(model, path))
+            take(value, effective(model, path))
+        if widths != before:
+            self._resize(self._classifier, widths)
         return self._classifier
+
+    def _resize(self, classifier: Classifier, widths: Mapping[str, int]) -> None:
+        """Let what depends on a classifier's widths follow its tensors, which have these by now."""
+        for layer in classifier.network.modules():
+            if isinstance(layer, LINEAR):
+                keep_up(layer, layer.weight)
+        classifier.widths = dict(widths)
+        self._meter = self._metered(classifier.network)
 
     def _pair(self, network: nn.Module, model: nn.Module) -> None:
         """What has the same tensor in both, and what the method's parametrizations compute."""
-        values, sources = network.state_dict(), model.state_dict()
-        self._stored = [(value, sources[path]) for path, value in values.items() if path in sources]
-        self._computed = [(value, path) for path, value in values.items() if path not in sources]
+        values = [*network.named_parameters(), *network.named_buffers()]
+        sources = model.state_dict()
+        self._stored = [(value, sources[path]) for path, value in values if path in sources]
+        self._computed = [(value, path) for path, value in values if path not in sources]
         self._followed = model
 
     @property
@@ -66,3 +78,10 @@ class Plain:
         if layers not in self._positions:  # another block has vanished, or has come back
             self._positions[layers] = positions(network, self._blueprint.shape)
         return Meter(network, self._positions[layers])
+
+
+def _within(widths: Mapping[str, int], before: Mapping[str, int]) -> bool:
+    """Whether a network that had such widths has all layers of these, none of them too narrow."""
+    return all(
+        width == before.get(group) or 0 < width <= before.get(group, 0) for group, width in widths.items()
+    )

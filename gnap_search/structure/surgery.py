@@ -41,7 +41,8 @@ class Operation:
     """What a list of edits does to a network of given widths.
 
     `widths` are the new ones; `origins` says for every channel of a changed group which old channel it
-    was, and -1 for a new one.
+    was, and -1 for a new one. `narrows` says that channels go, none come, and no group loses all of its own:
+    then every layer stays.
     """
 
     def __init__(self, widths: Mapping[str, int], edits: Sequence[Edit]) -> None:
@@ -56,6 +57,9 @@ class Operation:
             group: len(self.origins[group]) if group in self.origins else width
             for group, width in widths.items()
         }
+        self.narrows = all(isinstance(edit, Cut) for edit in edits) and all(
+            self.widths[group] for group, width in widths.items() if width
+        )
 
     def _edit(self, edit: Cut | Grow | Split, before: Tensor) -> None:
         assert edit.group not in self._splits, "no other edit of a group stands beside its split"
@@ -97,6 +101,13 @@ class Operation:
         if newborn is None:
             self._scale_outgoing(slots, old, new)
             self._split(slots, old, new)
+
+    def kept(self, slots: Slots, path: str, values: Tensor) -> Tensor:
+        """What is left of a tensor where the operation `narrows`; the tensor itself if it loses nothing."""
+        if not self._survivors:
+            self._find_survivors(slots)
+        axes = self._survivors.get(path)
+        return _laid_out(_surviving(values, axes)) if axes else values
 
     def _find_survivors(self, slots: Slots) -> None:
         for group, origins in self.origins.items():
@@ -146,9 +157,13 @@ class _Births:
 
 def _copy(old: Tensor, new: Tensor, axes: Axes) -> None:
     """Copy what survives along some axes; along the others the tensors are equal in size."""
+    _put(_surviving(old, axes), new, axes)
+
+
+def _surviving(values: Tensor, axes: Axes) -> Tensor:
     for axis, survivors in axes:
-        old = old.index_select(axis, survivors.sources.to(old.device))
-    _put(old, new, axes)
+        values = values.index_select(axis, survivors.sources.to(values.device))
+    return values
 
 
 def _put(values: Tensor, new: Tensor, axes: Axes) -> None:
@@ -197,6 +212,48 @@ def transfer_moments(
         operation.transfer(slots, values, moments, newborn=0.0)
         for name, parameter in parameters.items():
             new[1].state[parameter][key] = values[name].clone() if name in counts else moments[name]
+
+
+@torch.no_grad()
+def narrow(operation: Operation, slots: Slots, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Take away in place what goes from a model and its optimiser's state, by an operation that `narrows`.
+
+    The result is that of building the model anew and moving what survives, without the building.
+    """
+    for path, tensor in (*model.named_parameters(), *model.named_buffers()):
+        left = operation.kept(slots, path, tensor)
+        if left is tensor:
+            continue
+        tensor.data = left
+        for key, value in optimizer.state.get(tensor, {}).items():
+            optimizer.state[tensor][key] = operation.kept(slots, path, value) if value.ndim else value
+        layer = next((path.removesuffix(ending) for ending in WEIGHTS if path.endswith(ending)), None)
+        if layer is not None:
+            keep_up(model.get_submodule(layer), left)
+
+
+@torch.no_grad()
+def take(tensor: Tensor, source: Tensor) -> None:
+    """Give a tensor the source's values, and its shape if that is another one."""
+    if tensor.shape == source.shape:
+        tensor.copy_(source)
+    else:
+        tensor.data = _laid_out(source)
+
+
+def keep_up(layer: nn.Module, weight: Tensor) -> None:
+    """Let what a linear layer says of its channels follow its weight, which has become narrower."""
+    if isinstance(layer, nn.Linear):
+        layer.out_features, layer.in_features = weight.shape
+    elif isinstance(layer, nn.Conv2d):
+        layer.groups = weight.shape[0] if layer.groups > 1 else 1
+        layer.out_channels, layer.in_channels = weight.shape[0], weight.shape[1] * layer.groups
+
+
+def _laid_out(values: Tensor) -> Tensor:
+    """A copy that lies in memory as a new network's tensors do: those of convolutions channels last."""
+    layout = torch.channels_last if values.ndim == 4 else torch.contiguous_format
+    return torch.empty_like(values, memory_format=layout).copy_(values)
 
 
 def remaining(alive: Mapping[str, Tensor], optional: frozenset[str]) -> list[Edit]:

@@ -207,10 +207,18 @@ class Trainer:
         return self.method.grow(self.model, self.blueprint, [*self.points, point])
 
     def _apply(self, edits: Sequence[Edit]) -> None:
-        """Rebuild the network at its new widths; weights, gates and moments move over."""
+        """Bring the network to its new widths; weights, gates and moments stay what they are."""
         if not edits:
             return
         operation = surgery.Operation(self.widths, edits)
+        if operation.narrows:
+            surgery.narrow(operation, self._slots, self.model, self.optimizer)
+        else:
+            self._rebuild(operation, edits)
+        self.widths, self._recorded = operation.widths, None
+
+    def _rebuild(self, operation: surgery.Operation, edits: Sequence[Edit]) -> None:
+        """Build the network at its new widths; weights, gates and moments move over."""
         old = self.model.state_dict()
         if any(isinstance(edit, Settle) for edit in edits):
             self._settle()
@@ -219,8 +227,7 @@ class Trainer:
         operation.transfer(self._slots, old, model.state_dict())
         optimizer = self._optimizer(model)
         surgery.transfer_moments(operation, self._slots, (self.model, self.optimizer), (model, optimizer))
-        self.model, self.optimizer, self.widths = model, optimizer, operation.widths
-        self._recorded = None
+        self.model, self.optimizer = model, optimizer
 
     def _settle(self) -> None:
         """Attach nothing from now on."""

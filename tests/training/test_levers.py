@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import dataclasses
+import operator
+from collections.abc import Mapping, Sequence
+from unittest import mock
+
 import pytest
 import torch
+from torch import Tensor
 
-from gnap_search.contracts import Data
+from gnap_search.contracts import Data, Split
 from gnap_search.results import Point
-from gnap_search.structure import fused
+from gnap_search.settings import Value
+from gnap_search.structure import fused, plain, surgery
+from gnap_search.structure.edits import Edit
 from gnap_search.training import evaluate, images
 from gnap_search.training.plan import Plan
 from gnap_search.training.trainer import Trainer
 
-GROWING = {
+GROWING: dict[str, Value] = {
     "pruning_strength": 1e-3,
     "growth_trigger": "periodic",
     "growth_period": 1,
     "finishing_share": 0.3,
     "learning_rate": 3e-3,  # longer steps make more of every rounding
+}
+NARROWING: dict[str, dict[str, Value]] = {
+    "gnap": {**GROWING, "pruning_strength": 3e-3, "gate_learning_rate": 1e-2, "gate_start": 0.05},
+    "cgap": {"pruning_quantile": 0.95},
+    "structured-sparsification": {"budget": 0.2},
+    "complexity-aware": {"pruning_strength": 30.0, "theta_learning_rate": 0.1},
+    "magnitude": {"density": 0.05},
+    "rigl": {"density": 0.2},
 }
 
 
@@ -38,6 +54,31 @@ def check_same(points: list[Point], others: list[Point], rounding: float = 1e-3)
         assert one.training_loss == pytest.approx(other.training_loss, rel=rounding)
         assert one.validation_loss == pytest.approx(other.validation_loss, rel=rounding)
         assert one.parameters == pytest.approx(other.parameters, rel=rounding)
+
+
+class Building(surgery.Operation):
+    """One for which a network has to be built anew."""
+
+    def __init__(self, widths: Mapping[str, int], edits: Sequence[Edit]) -> None:
+        super().__init__(widths, edits)
+        self.narrows = False
+
+
+def states(trainer: Trainer) -> list[dict[str, Tensor]]:
+    """All tensors of the network, its optimiser and the plain network after every epoch."""
+    found = []
+    while not trainer.finished:
+        trainer.epoch()
+        every = {**trainer.state()[0], **trainer.classifier.state_dict()}
+        found.append({name: tensor.clone() for name, tensor in every.items()})
+    return found
+
+
+@pytest.fixture(scope="module")
+def few(small_digits: Data) -> Data:
+    """So few images that an epoch has eight steps."""
+    train = small_digits.train
+    return dataclasses.replace(small_digits, train=Split(train.images[:128], train.labels[:128]))
 
 
 @pytest.mark.slow
@@ -66,6 +107,24 @@ def test_tensors_that_an_earlier_trial_left(small_digits: Data) -> None:
 
 def test_fewer_bits(small_digits: Data) -> None:
     check_same(history(small_digits, precision="bfloat16"), history(small_digits), rounding=0.1)
+
+
+@pytest.mark.parametrize("method", NARROWING)
+def test_channels_that_go_in_place(few: Data, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against networks that are built anew whenever a channel goes: bit by bit, and as they lie in memory."""
+    network = "resnet" if method == "structured-sparsification" else "mobilenet"  # there, blocks go whole
+    plan = Plan(0, "digits", method, network, "classification", 6, 3, (), NARROWING[method])
+    narrowed = mock.Mock(wraps=surgery.narrow)
+    monkeypatch.setattr(surgery, "narrow", narrowed)
+    ours = states(Trainer(plan, few))
+    assert narrowed.called
+    monkeypatch.setattr(surgery, "Operation", Building)
+    monkeypatch.setattr(plain, "_within", operator.eq)
+    for one, other in zip(ours, states(Trainer(plan, few)), strict=True):
+        assert one.keys() == other.keys()
+        for name, tensor in one.items():
+            assert tensor.equal(other[name]), name
+            assert tensor.stride() == other[name].stride(), name
 
 
 def test_rates_that_lie_in_memory(small_digits: Data, monkeypatch: pytest.MonkeyPatch) -> None:
