@@ -9,7 +9,7 @@ from torch import nn
 
 from gnap_search.structure.cost import LINEAR, Cost, Meter, positions
 from gnap_search.structure.model import Blueprint, Classifier
-from gnap_search.structure.slots import effective
+from gnap_search.structure.slots import parametrization
 from gnap_search.structure.surgery import keep_up, take
 
 
@@ -36,8 +36,8 @@ class Plain:
             self._pair(self._classifier.network, model)
         for value, source in self._stored:
             take(value, source)
-        for value, path in self._computed:
-            take(value, effective(model, path))
+        for value, computed in self._computed:
+            take(value, computed().detach())
         if widths != before:
             self._resize(self._classifier, widths)
         return self._classifier
@@ -52,10 +52,12 @@ class Plain:
 
     def _pair(self, network: nn.Module, model: nn.Module) -> None:
         """What has the same tensor in both, and what the method's parametrizations compute."""
-        values = [*network.named_parameters(), *network.named_buffers()]
+        values = {**dict(network.named_parameters()), **dict(network.named_buffers())}
         sources = model.state_dict()
-        self._stored = [(value, sources[path]) for path, value in values if path in sources]
-        self._computed = [(value, path) for path, value in values if path not in sources]
+        self._stored = [(value, sources[path]) for path, value in values.items() if path in sources]
+        self._computed = [
+            (value, parametrization(model, path)) for path, value in values.items() if path not in sources
+        ]
         self._followed = model
 
     @property

@@ -90,6 +90,12 @@ def effective(model: nn.Module, path: str) -> Tensor:
     return tensor.detach()
 
 
+def parametrization(model: nn.Module, path: str) -> nn.Module:
+    """What computes a parametrized weight when it is called."""
+    owner, _, name = path.rpartition(".")
+    return model.get_submodule(f"{owner}.parametrizations.{name}")
+
+
 class Liveness:
     """Which channels of a network matter: those with a live input and a live output.
 

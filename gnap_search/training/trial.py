@@ -139,7 +139,9 @@ class Trial:
             if self._beats(point, other) and other.epoch not in self._wanted:
                 self._networks.pop(other.epoch, None)
         self._new.append(point)
-        if point.epoch not in self._wanted and any(self._beats(other, point) for other in self.points):
+        if point.epoch not in self._wanted and any(
+            self._beats(other, point) for other in reversed(self.points)
+        ):
             return
         notes = {
             "dataset": self.plan.dataset,
