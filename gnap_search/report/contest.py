@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -31,16 +34,16 @@ def _overview(comparison: Comparison) -> Table:
     count = len(comparison.contenders)
     sides = f"{count} methods of {comparison.study}" if comparison.study else f"{count} studies"
     table = _table(f"{comparison.dataset}: {sides}")
-    table.add_column(_side(comparison), overflow="fold")
-    table.add_column("sparsity", no_wrap=True)
-    for heading in ("hypervolume", "ratio", "holds", "trials", "epochs", "trained"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column(_side(comparison))
+    table.add_column("sparsity")
+    for heading in ("hyper-\nvolume", "ratio", "holds", "trials", "epochs", "trained"):
+        table.add_column(heading, justify="right")
     standing = comparison.common_front()
     for contender in comparison.contenders:
         held = sum(holder is contender for holder, _ in standing)
         ratio = comparison.ratio(contender)
         table.add_row(
-            contender.name,
+            _Name(contender.name),
             contender.sparsity,
             f"{contender.front.hypervolume():.4f}",
             "-" if ratio is None else f"{ratio:.3f}",
@@ -55,7 +58,7 @@ def _overview(comparison: Comparison) -> Table:
 def _at_sizes(comparison: Comparison) -> Table:
     """The best accuracy of every study up to each round size: validation decides, test stands below it."""
     table = _table("best accuracy in % with at most so many parameters")
-    table.add_column(_side(comparison), overflow="fold")
+    table.add_column(_side(comparison))
     table.add_column("on", no_wrap=True)
     for size in comparison.sizes:
         table.add_column(axes.tick_label(size), justify="right", no_wrap=True)
@@ -67,7 +70,7 @@ def _at_sizes(comparison: Comparison) -> Table:
                 Text(_validation(point), style="bold" if leader is contender else "")
                 for point, leader in zip(best, leaders, strict=True)
             ]
-            table.add_row(contender.name, "validation", *validation)
+            table.add_row(_Name(contender.name), "validation", *validation)
             if contender.tested:
                 table.add_row("", "test", *(_test(contender, point) for point in best), style="dim")
     return table
@@ -76,13 +79,13 @@ def _at_sizes(comparison: Comparison) -> Table:
 def _means(comparison: Comparison) -> Table:
     """Every configuration that was trained with several seeds, and what one of its trainings takes."""
     table = _table("means over seeds, and MACs of one training")
-    table.add_column(_side(comparison), overflow="fold")
+    table.add_column(_side(comparison))
     for heading in ("parameters", "validation %", "test %", "seeds", "MACs"):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right")
     for contender in comparison.contenders:
         for mean in sorted(contender.means, key=lambda mean: mean.point.parameters):
             table.add_row(
-                contender.name,
+                _Name(contender.name),
                 wording.count(mean.point.parameters),
                 _validation(mean.point),
                 wording.percentages(mean.test),
@@ -111,12 +114,25 @@ def _common_front(comparison: Comparison) -> Table:
     """Who holds which part of the common front."""
     table = _table("the common front")
     for heading in ("parameters", "validation"):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right")
     table.add_column("points", justify="right", no_wrap=True)
-    table.add_column("held by", overflow="fold")
+    table.add_column("held by")
     for stretch in comparison.stretches():
-        table.add_row(*_extent(stretch), str(len(stretch.points)), stretch.holder.name)
+        table.add_row(*_extent(stretch), str(len(stretch.points)), _Name(stretch.holder.name))
     return table
+
+
+class _Name:
+    """The name of a study or a method, which goes on in the next line behind one of its hyphens."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        yield Text("\n".join(textwrap.wrap(self._name, options.max_width)), overflow="fold")
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(max(map(len, re.findall(r"[^-]*-?", self._name))), len(self._name))
 
 
 def _side(comparison: Comparison) -> str:

@@ -196,3 +196,10 @@ def test_what_cannot_be_compared_is_refused(studies: list[Run], make_run: MakeRu
         compare([small])
     with pytest.raises(UserError, match="None of idle, also has a point"):
         compare([idle, make_run("also", [])])
+
+
+def test_a_long_name_goes_on_behind_a_hyphen(make_run: MakeRun, make_point: MakePoint) -> None:
+    names = "structured-sparsification", "cgap"
+    shown = printed(compare([make_run(name, [make_point(0, 1, 200, 0.6)]) for name in names]))
+    words = {word for line in shown.splitlines() for word in line.split()[:1]}
+    assert {"structured-", "sparsification", "cgap"} <= words
