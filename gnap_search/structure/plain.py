@@ -31,13 +31,13 @@ class Plain:
         """
         before = {} if self._classifier is None else self._classifier.widths
         if self._classifier is None or not _within(widths, before):
-            self._classifier = self._build(widths)
-        if widths != before or self._followed is not model:
+            self._classifier, self._followed = self._build(widths), None
+        if self._followed is not model:
             self._pair(self._classifier.network, model)
         for value, source in self._stored:
             take(value, source)
         for value, computed in self._computed:
-            take(value, computed().detach())
+            take(value, computed())
         if widths != before:
             self._resize(self._classifier, widths)
         return self._classifier
@@ -52,8 +52,9 @@ class Plain:
 
     def _pair(self, network: nn.Module, model: nn.Module) -> None:
         """What has the same tensor in both, and what the method's parametrizations compute."""
-        values = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-        sources = model.state_dict()
+        values, sources = (
+            {**dict(one.named_parameters()), **dict(one.named_buffers())} for one in (network, model)
+        )
         self._stored = [(value, sources[path]) for path, value in values.items() if path in sources]
         self._computed = [
             (value, parametrization(model, path)) for path, value in values.items() if path not in sources
