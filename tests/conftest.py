@@ -105,6 +105,13 @@ def small_digits() -> Data:
 
 
 @pytest.fixture(scope="session")
+def few_digits(small_digits: Data) -> Data:
+    """So few that an epoch has eight steps: for what is trained with every method."""
+    train = small_digits.train
+    return dataclasses.replace(small_digits, train=Split(train.images[:128], train.labels[:128]))
+
+
+@pytest.fixture(scope="session")
 def make_point() -> MakePoint:
     """Trial, epoch, parameters and validation accuracy -> a point."""
     return _point

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from gnap_search import catalog, settings
-from gnap_search.contracts import Data, Split
+from gnap_search.contracts import Data
 from gnap_search.results import Point
 from gnap_search.structure import model as models
 from gnap_search.training.plan import Plan
@@ -56,13 +56,6 @@ class Epoch:
 
 
 Watch = Callable[[str, str], list[Epoch]]
-
-
-@pytest.fixture(scope="module")
-def few_digits(small_digits: Data) -> Data:
-    """So few that an epoch has eight steps: there is a training for every method on every kind of network."""
-    train = small_digits.train
-    return dataclasses.replace(small_digits, train=Split(train.images[:128], train.labels[:128]))
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import operator
 from collections.abc import Mapping, Sequence
 from unittest import mock
@@ -11,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gnap_search.contracts import Data, Split
+from gnap_search.contracts import Data
 from gnap_search.results import Point
 from gnap_search.settings import Value
 from gnap_search.structure import fused, plain, surgery
@@ -74,13 +73,6 @@ def states(trainer: Trainer) -> list[dict[str, Tensor]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def few(small_digits: Data) -> Data:
-    """So few images that an epoch has eight steps."""
-    train = small_digits.train
-    return dataclasses.replace(small_digits, train=Split(train.images[:128], train.labels[:128]))
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.xdist_group("kernels")
@@ -110,17 +102,17 @@ def test_fewer_bits(small_digits: Data) -> None:
 
 
 @pytest.mark.parametrize("method", NARROWING)
-def test_channels_that_go_in_place(few: Data, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_channels_that_go_in_place(few_digits: Data, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against networks that are built anew whenever a channel goes: bit by bit, and as they lie in memory."""
     network = "resnet" if method == "structured-sparsification" else "mobilenet"  # there, blocks go whole
     plan = Plan(0, "digits", method, network, "classification", 6, 3, (), NARROWING[method])
     narrowed = mock.Mock(wraps=surgery.narrow)
     monkeypatch.setattr(surgery, "narrow", narrowed)
-    ours = states(Trainer(plan, few))
+    ours = states(Trainer(plan, few_digits))
     assert narrowed.called
     monkeypatch.setattr(surgery, "Operation", Building)
     monkeypatch.setattr(plain, "_within", operator.eq)
-    for one, other in zip(ours, states(Trainer(plan, few)), strict=True):
+    for one, other in zip(ours, states(Trainer(plan, few_digits)), strict=True):
         assert one.keys() == other.keys()
         for name, tensor in one.items():
             assert tensor.equal(other[name]), name
