@@ -164,7 +164,8 @@ class Method(Protocol):
         of that time.
 
         Returns:
-            The phase that the epoch belongs to: `growing`, `pruning` or `finishing`.
+            The phase that the epoch belongs to: `warm-up`, `growing`, `pruning` or `finishing`. In the last
+            one every weight that is zero stays so and no other becomes zero; nothing else follows it.
         """
         ...
 

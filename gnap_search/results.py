@@ -20,7 +20,7 @@ class Point:
     epoch took, evaluation included. `parameters` follows the one counting rule
     (`gnap_search.structure.cost`): live non-zero weights, live biases and live norm affine values;
     `weights` counts the first of these alone. `macs` is the multiply-accumulate count for one image of
-    the network without its dead channels; `live_macs` leaves out the zero weights too. `phase` is
+    the network without its dead channels; `live_macs` leaves out the zero weights too. `phase` is `warm-up`,
     `growing`, `pruning` or `finishing`; `grown` says that the network widened right after this point.
     `training_macs` is what the trial's steps have taken until then: a step counts as three passes forward
     through the network as wide as it was in that epoch; evaluation and what a method computes besides the

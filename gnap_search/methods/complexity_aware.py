@@ -243,6 +243,9 @@ class ComplexityAware:
     theta_start: float = setting(0.99, "probability that a filter or layer begins with", Bounds(0.01, 1))
     theta_learning_rate: float = setting(3e-2, "learning rate of the probabilities (Adam)", Bounds(0, 1))
     removal_share: float = setting(0.5, "share of its price that nothing removed is asked for", Bounds(0, 1))
+    warmup_share: float = setting(
+        0.0, "share of the epochs before the finish that keep everything", Bounds(0, 1)
+    )
     freeze_share: float = setting(0.3, "share of the finish after which all is 0 or 1", Bounds(0, 1))
 
     def attach(self, model: nn.Module, blueprint: Blueprint) -> None:
@@ -262,16 +265,20 @@ class ComplexityAware:
         return (ParameterGroup(".theta", self.theta_learning_rate),)
 
     def prepare(self, model: nn.Module, progress: Progress) -> str:
-        """Raise the price; late in the finish decide every probability."""
+        """Let the network warm up, then raise the price; late in the finish decide every probability."""
         decided = progress.finishing and progress.finished_share >= self.freeze_share
+        begin = round(self.warmup_share * progress.finish)
+        warming = progress.done < begin
         variables = _variables(model)
-        variables.risen.fill_(min(1.0, progress.done / progress.finish) if progress.finish else 1.0)
+        variables.risen.fill_(_risen(progress, begin))
         if decided:
             for chances in variables.chances.values():
                 chances.decide()
         for one in variables.every:
-            one.theta.requires_grad_(not decided)
-        return "finishing" if decided else "pruning"
+            one.theta.requires_grad_(not decided and not warming)
+        if decided:
+            return "finishing"
+        return "warm-up" if warming else "pruning"
 
     def penalty(self, model: nn.Module) -> Tensor | None:
         """The price of the expected complexity, in nats; None once all is decided."""
@@ -302,7 +309,7 @@ class ComplexityAware:
         del history
         variables = _variables(model)
         if not variables.every[0].theta.requires_grad:
-            return []  # what was decided to be 0 is dead, and goes for every method
+            return []  # nothing was drawn, or what was decided to be 0 is dead and goes for every method
         prices = dict(zip(variables.every, self._prices(variables), strict=True))
         edits: list[Edit] = []
         for group, one in variables.chances.items():
@@ -330,6 +337,12 @@ class ComplexityAware:
 
 
 METHOD = ComplexityAware
+
+
+def _risen(progress: Progress, begin: int) -> float:
+    """The share of the price that an epoch asks: it rises from 0 at the epoch `begin` to 1 at the finish."""
+    epochs = progress.finish - begin
+    return min(1.0, max(0, progress.done - begin) / epochs) if epochs else 1.0
 
 
 def _variables(model: nn.Module) -> Variables:

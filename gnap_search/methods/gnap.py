@@ -74,6 +74,8 @@ class Gate(nn.Module):
         self.score = nn.Parameter(torch.full_like(weight, start))
 
     def forward(self, weight: Tensor) -> Tensor:
+        if not torch.is_grad_enabled():
+            return weight * (self.score > 0)
         gated: Tensor = _StraightThrough.apply(weight, self.score)  # type: ignore[no-untyped-call] # torch's
         return gated
 

@@ -18,7 +18,7 @@ from gnap_search.report.tally import Running, Tally
 from gnap_search.results import Point
 
 WIDEST = 100  # characters; more only pulls the columns apart
-PHASE_STYLES = {"growing": "green", "pruning": "yellow", "finishing": "cyan"}
+PHASE_STYLES = {"warm-up": "blue", "growing": "green", "pruning": "yellow", "finishing": "cyan"}
 MOST_TRIALS = 12  # rows of running trials
 MOST_FAILURES = 3  # the newest ones; `gnap-search show` has them all
 

@@ -58,11 +58,16 @@ class Meter:
         """`positions` is what the function of that name gives for the network, or for it at other widths."""
         layers = [(network.get_submodule(name), times) for name, times in positions.items()]
         self._linear = [(layer, times) for layer, times in layers if isinstance(layer, LINEAR)]
-        norms = [layer for layer, _ in layers if isinstance(layer, Norm)]
+        self._norms = [layer for layer, _ in layers if isinstance(layer, Norm)]
+        self._values = list(network.parameters())
+        self.resize()
+
+    def resize(self) -> None:
+        """Go by the widths of this moment from now on; there are the same layers as before."""
         self._affine = sum(_size(layer.bias) for layer, _ in self._linear)
-        self._affine += sum(_size(layer.weight) + _size(layer.bias) for layer in norms)
+        self._affine += sum(_size(layer.weight) + _size(layer.bias) for layer in self._norms)
         self.macs = sum(layer.weight.numel() * times for layer, times in self._linear)
-        self._total = sum(parameter.numel() for parameter in network.parameters())
+        self._total = sum(parameter.numel() for parameter in self._values)
 
     def __call__(self) -> Cost:
         """The cost with the weights of this moment."""

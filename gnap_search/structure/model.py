@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialised
+from safetensors.numpy import save as serialised
 from torch import Tensor, nn
 
 from gnap_search import catalog
@@ -101,22 +101,21 @@ class Snapshot:
     """A classifier as it was at one moment, with notes about it: what a model file holds."""
 
     tensors: Mapping[str, Tensor]
-    header: str
+    header: Mapping[str, Any]
 
     @classmethod
     def of(cls, model: Classifier, notes: Mapping[str, Any]) -> Self:
         """A copy of the classifier's values; `notes` is kept as JSON."""
-        values = {
-            name: tensor.detach().clone(memory_format=torch.contiguous_format)
-            for name, tensor in model.state_dict().items()
-        }
-        return cls(values, json.dumps(header(model, notes)))
+        values = model.state_dict()
+        copies = [torch.empty_like(one, memory_format=torch.contiguous_format) for one in values.values()]
+        torch._foreach_copy_(copies, list(values.values()))
+        return cls(dict(zip(values, copies, strict=True)), header(model, notes))
 
     def save(self, path: Path) -> None:
         """Write one safetensors file, atomically."""
         draft = path.with_suffix(".draft")
-        tensors = {name: tensor.cpu() for name, tensor in self.tensors.items()}
-        draft.write_bytes(serialised(tensors, metadata={"gnap_search": self.header}))
+        arrays = {name: tensor.cpu().numpy() for name, tensor in self.tensors.items()}
+        draft.write_bytes(serialised(arrays, metadata={"gnap_search": json.dumps(self.header)}))
         os.replace(draft, path)
 
 
@@ -124,8 +123,10 @@ def header(model: Classifier, notes: Mapping[str, Any]) -> dict[str, Any]:
     """What a model file says of its classifier, so that `rebuilt` can build it; `notes` is JSON."""
     return {
         "format": FORMAT,
-        **dataclasses.asdict(model.blueprint),
-        "widths": model.widths,
+        "network": model.blueprint.network,
+        "shape": model.blueprint.shape,
+        "classes": model.blueprint.classes,
+        "widths": dict(model.widths),
         "folded": model.folded,
         "notes": dict(notes),
     }

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gnap_search.structure.cost import LINEAR, Cost, Meter, positions
 from gnap_search.structure.model import Blueprint, Classifier
 from gnap_search.structure.slots import parametrization
-from gnap_search.structure.surgery import keep_up, take
+from gnap_search.structure.surgery import keep_up, laid_out
 
 
 class Plain:
-    """Follows a network in training; whatever depends on its widths alone is worked out once for them."""
+    """Follows a network in training; what depends on its layers or widths alone is worked out once for them.
+
+    Attributes:
+        weights: path -> weight of each convolution and fully connected layer of the network followed last.
+    """
+
+    weights: Mapping[str, Tensor]
 
     def __init__(self, blueprint: Blueprint, mean: float, deviation: float, device: str) -> None:
         self._blueprint, self._device = blueprint, device
@@ -29,26 +35,29 @@ class Plain:
 
         While no width grows and no layer goes, it is the same classifier with new values.
         """
-        before = {} if self._classifier is None else self._classifier.widths
-        if self._classifier is None or not _within(widths, before):
+        if self._classifier is None or not _within(widths, self._classifier.widths):
             self._classifier, self._followed = self._build(widths), None
         if self._followed is not model:
             self._pair(self._classifier.network, model)
-        for value, source in self._stored:
-            take(value, source)
-        for value, computed in self._computed:
-            take(value, computed())
-        if widths != before:
+        self._take()
+        if widths != self._classifier.widths:
             self._resize(self._classifier, widths)
         return self._classifier
 
+    def _take(self) -> None:
+        """Give the plain network the values of the live one, and its shapes."""
+        pairs = [*self._stored, *((value, computed()) for value, computed in self._computed)]
+        for value, source in pairs:
+            if value.shape != source.shape:
+                value.data = laid_out(source)
+        torch._foreach_copy_([value for value, _ in pairs], [source for _, source in pairs])
+
     def _resize(self, classifier: Classifier, widths: Mapping[str, int]) -> None:
         """Let what depends on a classifier's widths follow its tensors, which have these by now."""
-        for layer in classifier.network.modules():
-            if isinstance(layer, LINEAR):
-                keep_up(layer, layer.weight)
+        for layer in self._linear:
+            keep_up(layer, layer.weight)
         classifier.widths = dict(widths)
-        self._meter = self._metered(classifier.network)
+        self._meter.resize()
 
     def _pair(self, network: nn.Module, model: nn.Module) -> None:
         """What has the same tensor in both, and what the method's parametrizations compute."""
@@ -73,11 +82,15 @@ class Plain:
     def _build(self, widths: Mapping[str, int]) -> Classifier:
         with torch.random.fork_rng(devices=[]):  # what is drawn is overwritten, and nobody else must miss it
             plain = Classifier(self._blueprint, widths, self._mean, self._deviation)
-        laid_out: Classifier = plain.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs lack it
-        return laid_out.eval()
+        placed: Classifier = plain.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs lack it
+        layers = dict(placed.network.named_modules())
+        linear = {name: layer for name, layer in layers.items() if isinstance(layer, LINEAR)}
+        self.weights = {f"{name}.weight": layer.weight for name, layer in linear.items()}
+        self._linear = list(linear.values())
+        self._meter = self._metered(placed.network, frozenset(layers))
+        return placed.eval()
 
-    def _metered(self, network: nn.Module) -> Meter:
-        layers = frozenset(name for name, _ in network.named_modules())
+    def _metered(self, network: nn.Module, layers: frozenset[str]) -> Meter:
         if layers not in self._positions:  # another block has vanished, or has come back
             self._positions[layers] = positions(network, self._blueprint.shape)
         return Meter(network, self._positions[layers])

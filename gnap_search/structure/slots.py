@@ -107,25 +107,27 @@ class Liveness:
     def __init__(self, blueprint: Blueprint, groups: Iterable[str]) -> None:
         self._ends = ends(blueprint, tuple(groups))
 
-    @torch.no_grad()
     def __call__(self, model: nn.Module, widths: Mapping[str, int]) -> dict[str, Tensor]:
         """Group -> a truth value for each channel, of a model with these widths (parametrized or not)."""
-        links = self._links(model)
-        alive = self._passing(links, widths)
-        while True:
-            fed, read = self._reach(links, alive)
-            smaller = {group: flags & fed[group] & read[group] for group, flags in alive.items()}
-            if all(np.array_equal(smaller[group], flags) for group, flags in alive.items()):
-                return {group: torch.from_numpy(flags) for group, flags in alive.items()}
-            alive = smaller
-
-    def _links(self, model: nn.Module) -> dict[str, np.ndarray]:
-        """Weight's path -> which output channel reads which input channel: outputs x inputs."""
         present = {name for name, _ in model.named_modules()}
+        paths = [path for path in self._ends if path.rpartition(".")[0] in present]
+        return self.among({path: effective(model, path) for path in paths}, widths)
+
+    @torch.no_grad()
+    def among(self, weights: Mapping[str, Tensor], widths: Mapping[str, int]) -> dict[str, Tensor]:
+        """Group -> a truth value for each channel, where these weights compute; they stand by their paths."""
+        links = self._links(weights)
+        alive, before = self._passing(links, widths), -1
+        while (left := sum(map(np.count_nonzero, alive.values()))) != before:
+            before = left
+            fed, read = self._reach(links, alive)
+            alive = {group: flags & fed[group] & read[group] for group, flags in alive.items()}
+        return {group: torch.from_numpy(flags) for group, flags in alive.items()}
+
+    def _links(self, weights: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+        """Weight's path -> which output channel reads which input channel: outputs x inputs."""
         flags = {
-            path: _linked(effective(model, path), ends.span)
-            for path, ends in self._ends.items()
-            if path.rpartition(".")[0] in present
+            path: _linked(weights[path], ends.span) for path, ends in self._ends.items() if path in weights
         }
         together = torch.cat([one.flatten() for one in flags.values()]).cpu()  # one transfer from the device
         parts = together.split([one.numel() for one in flags.values()])
@@ -143,14 +145,13 @@ class Liveness:
         self, links: Mapping[str, np.ndarray], alive: Mapping[str, np.ndarray]
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Group -> which channels have an input, and which have an output, among the live ones."""
-        fed = {group: np.zeros_like(flags) for group, flags in alive.items()}
-        read = {group: np.zeros_like(flags) for group, flags in alive.items()}
+        fed, read = ({group: np.zeros(len(flags), bool) for group, flags in alive.items()} for _ in range(2))
         for path, link in links.items():
             source, target = self._ends[path].source, self._ends[path].target
             if target is not None:
-                fed[target] |= (link if source is None else link & alive[source]).any(1)
+                fed[target] |= link.any(1) if source is None else link @ alive[source]
             if source is not None:
-                read[source] |= (link if target is None else link & alive[target][:, None]).any(0)
+                read[source] |= link.any(0) if target is None else alive[target] @ link
         return fed, read
 
 
@@ -185,5 +186,7 @@ def ends(blueprint: Blueprint, groups: tuple[str, ...]) -> Mapping[str, Ends]:
 
 
 def _linked(weight: Tensor, span: int) -> Tensor:
-    outputs, inputs = weight.shape[:2]
-    return (weight != 0).reshape(outputs, inputs // span, -1).any(2)
+    alive = weight != 0
+    if span > 1:
+        alive = alive.unflatten(1, (-1, span))
+    return alive.any(tuple(range(2, alive.ndim))) if alive.ndim > 2 else alive

@@ -29,9 +29,12 @@ class _Survivors:
     @classmethod
     def of(cls, origins: Tensor, span: int) -> Self:
         """Of channels with `span` entries each that come from these old channels, or from none (-1)."""
-        entries = spread(origins, span)
-        targets = torch.nonzero(entries >= 0).flatten()
-        return cls(entries[targets], targets, bool((entries[: len(targets)] >= 0).all()))
+        entries = spread(origins, span) if span > 1 else origins
+        old = entries >= 0
+        if bool(old.all()):
+            return cls(entries, torch.arange(len(entries)), leading=True)
+        targets = torch.nonzero(old).flatten()
+        return cls(entries[targets], targets, bool(old[: len(targets)].all()))
 
 
 Axes = tuple[tuple[int, _Survivors], ...]
@@ -107,7 +110,7 @@ class Operation:
         if not self._survivors:
             self._find_survivors(slots)
         axes = self._survivors.get(path)
-        return _laid_out(_surviving(values, axes)) if axes else values
+        return _narrowed(values, axes) if axes else values
 
     def _find_survivors(self, slots: Slots) -> None:
         for group, origins in self.origins.items():
@@ -232,15 +235,6 @@ def narrow(operation: Operation, slots: Slots, model: nn.Module, optimizer: torc
             keep_up(model.get_submodule(layer), left)
 
 
-@torch.no_grad()
-def take(tensor: Tensor, source: Tensor) -> None:
-    """Give a tensor the source's values, and its shape if that is another one."""
-    if tensor.shape == source.shape:
-        tensor.copy_(source)
-    else:
-        tensor.data = _laid_out(source)
-
-
 def keep_up(layer: nn.Module, weight: Tensor) -> None:
     """Let what a linear layer says of its channels follow its weight, which has become narrower."""
     if isinstance(layer, nn.Linear):
@@ -250,16 +244,27 @@ def keep_up(layer: nn.Module, weight: Tensor) -> None:
         layer.out_channels, layer.in_channels = weight.shape[0], weight.shape[1] * layer.groups
 
 
-def _laid_out(values: Tensor) -> Tensor:
-    """A copy that lies in memory as a new network's tensors do: those of convolutions channels last."""
-    layout = torch.channels_last if values.ndim == 4 else torch.contiguous_format
-    return torch.empty_like(values, memory_format=layout).copy_(values)
+def _narrowed(values: Tensor, axes: Axes) -> Tensor:
+    """What survives, in memory as a new network's tensors are: those of convolutions channels last."""
+    if values.ndim != 4:
+        return _surviving(values, axes)
+    places = (0, 3, 1, 2)  # of the axes of a filter where channels are the last one
+    last = _surviving(values.permute(0, 2, 3, 1), tuple((places[axis], one) for axis, one in axes))
+    return last.permute(0, 3, 1, 2)
+
+
+def laid_out(like: Tensor) -> Tensor:
+    """Memory for a tensor of that shape, as a new network has it: for one of a convolution, channels last."""
+    layout = torch.channels_last if like.ndim == 4 else torch.contiguous_format
+    return torch.empty_like(like, memory_format=layout)
 
 
 def remaining(alive: Mapping[str, Tensor], optional: frozenset[str]) -> list[Edit]:
     """The cuts that remove every dead channel; a group that may not be empty keeps at least its first one."""
     cuts: list[Edit] = []
     for group, flags in alive.items():
+        if bool(flags.all()):
+            continue
         keep = torch.nonzero(flags).flatten().tolist()
         if not keep and len(flags) and group not in optional:
             keep = [0]

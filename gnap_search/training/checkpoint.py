@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialised
+from safetensors.numpy import save as serialised
 from torch import Tensor
 
 from gnap_search.errors import CorruptCheckpoint
@@ -18,10 +19,10 @@ from gnap_search.errors import CorruptCheckpoint
 
 def save(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
     """Write both; a reader, or a crash, meets the old file or the new one and nothing between."""
-    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
     text = json.dumps(state)
     draft = path.with_suffix(".draft")
-    draft.write_bytes(serialised(contiguous, metadata={"state": text, "digest": _digest(contiguous, text)}))
+    draft.write_bytes(serialised(arrays, metadata={"state": text, "digest": _digest(arrays, text)}))
     os.replace(draft, path)
 
 
@@ -38,15 +39,15 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         text, digest = metadata["state"], metadata["digest"]
     except (SafetensorError, KeyError, OSError) as problem:
         raise CorruptCheckpoint(f"{path.name} cannot be read ({problem})") from None
-    if digest != _digest(tensors, text):
+    if digest != _digest({name: tensor.numpy() for name, tensor in tensors.items()}, text):
         raise CorruptCheckpoint(f"{path.name} is damaged: its digest does not match its content")
     state: dict[str, Any] = json.loads(text)
     return tensors, state
 
 
-def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+def _digest(arrays: Mapping[str, np.ndarray], text: str) -> str:
     digest = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
+    for name in sorted(arrays):
         digest.update(name.encode())
-        digest.update(tensors[name].numpy().tobytes())
+        digest.update(arrays[name].data)
     return digest.hexdigest()

@@ -98,7 +98,8 @@ class Trainer:
             self.classifier = self._plain.follow(self.model, self.widths)
             spent = self._spent()
             self._prune()
-            self._remove_dead()
+            if not self._fixed(phase):
+                self._remove_dead()
             point = dataclasses.replace(self._measure(at, phase, loss), training_macs=spent)
             growth = self._growth(at, point)
         point = dataclasses.replace(point, grown=bool(growth), seconds=time.perf_counter() - start)
@@ -170,13 +171,15 @@ class Trainer:
             self._apply(edits)
             self.classifier = self._plain.follow(self.model, self.widths)
 
+    def _fixed(self, phase: str) -> bool:
+        """Whether nothing can have died in an epoch of this phase: what is zero was so before."""
+        return phase == "finishing" and bool(self.points) and self.points[-1].phase == phase
+
     def _remove_dead(self) -> None:
         """Remove the channels that have died, from the live network and the plain one."""
         # The plain network has the same zeros, and no parametrization to compute once more.
-        dead = surgery.remaining(
-            self._liveness(self.classifier.network, self.widths), self.blueprint.optional
-        )
-        if dead:
+        alive = self._liveness.among(self._plain.weights, self.widths)
+        if dead := surgery.remaining(alive, self.blueprint.optional):
             self._apply(dead)
             self.classifier = self._plain.follow(self.model, self.widths)
 

@@ -59,6 +59,9 @@ class Trial:
         (folder / "models").mkdir(parents=True, exist_ok=True)
         self._keep_plan()
         self.notice: str | None = self._go_on()
+        self._unbeaten: list[Point] = []  # of the points so far, those that no other one beats
+        for point in self.points:
+            self._rank(point)
         self._new: list[Point] = []  # that have not been told
         self._networks: dict[int, models.Snapshot] = {}  # epoch -> network, of new points that may be needed
         self._kept, self._kept_at = len(self.points), time.monotonic()  # the checkpoint's epochs and time
@@ -83,8 +86,9 @@ class Trial:
             failed.callback(self.tell)
             point = self.trainer.epoch()
             failed.pop_all()
+        stands = self._rank(point)
         if len(self.points) > len(self.told):
-            self._remember(point)
+            self._remember(point, needed=stands or point.epoch in self._wanted)
         if self.finished or time.monotonic() - self._kept_at > INTERVAL:
             self.keep()
         return point
@@ -133,15 +137,20 @@ class Trial:
         self._history.rewrite(self.told)
         return notice
 
-    def _remember(self, point: Point) -> None:
-        """Hold a new point, and its network if it is wanted or no other point of this trial beats it."""
-        for other in self._new:
-            if self._beats(point, other) and other.epoch not in self._wanted:
-                self._networks.pop(other.epoch, None)
+    def _rank(self, point: Point) -> bool:
+        """Put a new point among those that no other one beats; False if it is beaten itself."""
+        if any(dominates(other, point, self.plan.costs) for other in self._unbeaten):
+            return False
+        beaten = [other for other in self._unbeaten if dominates(point, other, self.plan.costs)]
+        self._unbeaten = [other for other in self._unbeaten if other not in beaten] + [point]
+        return True
+
+    def _remember(self, point: Point, *, needed: bool) -> None:
+        """Hold a new point, and its network if it is needed; let go of networks that it makes needless."""
+        for epoch in self._networks.keys() - {other.epoch for other in self._unbeaten} - self._wanted:
+            del self._networks[epoch]
         self._new.append(point)
-        if point.epoch not in self._wanted and any(
-            self._beats(other, point) for other in reversed(self.points)
-        ):
+        if not needed:
             return
         notes = {
             "dataset": self.plan.dataset,
@@ -151,10 +160,6 @@ class Trial:
             "config": dict(self.plan.settings),
         }
         self._networks[point.epoch] = models.Snapshot.of(self.trainer.classifier, notes)
-
-    def _beats(self, one: Point, other: Point) -> bool:
-        """Whether no front needs the other."""
-        return dominates(one, other, self.plan.costs)
 
     def _refuse_if_lost(self) -> None:
         if not self._owned():

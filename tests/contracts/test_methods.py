@@ -165,6 +165,21 @@ def test_an_epoch_never_widens_and_growth_never_narrows(method: str, network: st
         assert point.grown == (after != point.widths)
 
 
+def test_in_the_finish_of_a_fixed_network_no_weight_becomes_zero_or_alive(
+    method: str, few_digits: Data
+) -> None:
+    plan = dataclasses.replace(trainer(method, "plain-cnn", few_digits).plan, epochs=2 * EPOCHS)
+    training = Trainer(plan, few_digits)
+    alive: list[dict[str, Tensor]] = []
+    while not training.finished:
+        if training.epoch().phase == "finishing":
+            network = training.classifier.network.state_dict()
+            alive.append({path: values != 0 for path, values in network.items() if values.ndim > 1})
+    assert len(alive) > 1
+    for later in alive[1:]:
+        torch.testing.assert_close(later, alive[0])
+
+
 def test_plain_networks_load_where_methods_cannot_be_imported(few_digits: Data, tmp_path: Path) -> None:
     for method in catalog.names("methods"):
         training = trainer(method, "plain-cnn", few_digits)

@@ -162,6 +162,22 @@ def test_the_price_rises_until_the_finish() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
+def test_a_network_that_warms_up_keeps_everything_and_then_the_whole_price_rises() -> None:
+    method, model, blueprint, variables = attached("plain-cnn", warmup_share=0.5)
+    model.train()
+    for done in range(2):
+        assert method.prepare(model, Progress(done, 10, 4)) == "warm-up"
+        assert not any(one.draws for one in variables.every)
+        assert method.penalty(model) is None
+        assert method.prune(model, blueprint, []) == []
+    asked = []
+    for done in range(2, 5):
+        assert method.prepare(model, Progress(done, 10, 4)) == "pruning"
+        assert all(one.draws for one in variables.every)
+        asked.append(float(variables.risen))
+    assert asked == [0.0, 0.5, 1.0]
+
+
 def test_in_the_end_all_is_certain_and_a_higher_price_leaves_less(small_digits: Data) -> None:
     left = []
     for price in (0.01, 2.0):

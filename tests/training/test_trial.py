@@ -55,6 +55,12 @@ def written(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.fixture(autouse=True)
+def rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No checkpoint by time, however slow the machine is; tests ask for those that they want."""
+    monkeypatch.setattr(trials, "INTERVAL", 1000)
+
+
 @pytest.fixture(scope="module")
 def whole(small_digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Trial:
     """A trial that nothing disturbed."""
@@ -149,7 +155,6 @@ def test_a_cut_line_of_history_is_told_again(whole: Trial, small_digits: Data, t
 
 def test_checkpoints_go_by_time(small_digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "checkpoint.safetensors"
-    monkeypatch.setattr(trials, "INTERVAL", 1000)
     trial = Trial(PLAN, small_digits, tmp_path)
     advance(trial, 4)
     assert not path.exists()
