@@ -14,6 +14,9 @@ What makes it prune: a filter or layer goes where its probability has fallen to 
 asks for it any more, by less than a share of its price. Late in the finish every probability becomes the
 nearer one of 0 and 1, and what is left is trained as any other network. Nothing grows.
 
+Draws disturb what a deep network learns first. With a `warmup_share` all of it is kept, at no price, in the
+first epochs; then the price rises, or stands in full at once where the share is 1.
+
 **This is a reconstruction.** Abstracts alone of the three papers are public to us. They say: Bernoulli
 variables on filters and layers, a flattening prior that drives their parameters to 0 or 1, weights for
 parameters and for computation, three user parameters, removal by the domains of attraction of a differential
