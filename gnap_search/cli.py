@@ -210,7 +210,11 @@ def confirm(name: Name, runs: Runs = RUNS, **wanted: Any) -> None:
 @app.command(rich_help_panel="Results")
 def compare(
     names: Annotated[
-        list[str], typer.Argument(metavar="STUDY", help="Two studies or more, or one of several methods.")
+        list[str],
+        typer.Argument(
+            metavar="STUDY",
+            help="Two studies or more, or one of several methods; a published front's folder counts as one.",
+        ),
     ],
     *,
     means: Annotated[bool, typer.Option("--means", help="Compare means over seeds, not points.")] = False,

@@ -15,6 +15,7 @@ from typing import Any, Self
 from gnap_search.confirmation import Spread
 from gnap_search.errors import UserError
 from gnap_search.front import Front
+from gnap_search.published import Published
 from gnap_search.repeats import repeated
 from gnap_search.results import Point
 from gnap_search.runs import Run, sparsity
@@ -43,13 +44,28 @@ class Mean:
     seeds: int
 
 
+@dataclasses.dataclass(frozen=True)
+class Effort:
+    """What points took: epochs, seconds one after another, and the multiply-accumulates of all steps."""
+
+    epochs: int
+    seconds: float
+    training_macs: int
+
+    @classmethod
+    def of(cls, points: Sequence[Point]) -> Self:
+        """That of all points of some trials, each trial's in the order of its epochs."""
+        spent = {point.trial: point.training_macs for point in points}  # a trial's last point has it all
+        return cls(len(points), sum(point.seconds for point in points), sum(spent.values()))
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Contender:
     """One study, or one method of a study, in a comparison; equal to nothing but itself.
 
     `tested` has the test accuracy of the points that were scored, by their ids. `trials` counts those that
-    have finished an epoch, `epochs` all that they have finished, `seconds` what these took, one after
-    another, and `training_macs` what all steps took. `means` is empty where single points are compared.
+    have finished an epoch; what they took, `effort`, a published front does not say. `means` is empty where
+    single points are compared.
     """
 
     name: str
@@ -59,9 +75,7 @@ class Contender:
     front: Front
     tested: Mapping[str, float]
     trials: int
-    epochs: int
-    seconds: float
-    training_macs: int = 0
+    effort: Effort | None = None
     means: tuple[Mean, ...] = ()
 
     @classmethod
@@ -97,19 +111,31 @@ class Contender:
     ) -> Self:
         """One out of its points, and of its means where these are compared."""
         compared = points if averaged is None else [mean.point for mean in averaged]
-        spent = {point.trial: point.training_macs for point in points}  # a trial's last point has it all
         return cls(
             name=name,
             method=",".join(methods),
-            sparsity=" and ".join(sorted({sparsity(one) for one in methods})),
+            sparsity=_sparsities(methods),
             network=run.study.network,
             front=Front(compared, run.study.constraints.budget()),
             tested=run.test_accuracies if averaged is None else {m.point.id: m.test.mean for m in averaged},
-            trials=len(spent),
-            epochs=len(points),
-            seconds=sum(point.seconds for point in points),
-            training_macs=sum(spent.values()),
+            trials=len({point.trial for point in points}),
+            effort=Effort.of(points),
             means=tuple(averaged or ()),
+        )
+
+    @classmethod
+    def published(cls, other: Published, *, averaged: bool = False) -> Self:
+        """A published front; it meets the limits that it was published for."""
+        made = tuple(Mean(",".join(other.methods), *mean) for mean in other.repeated) if averaged else ()
+        return cls(
+            name=other.name,
+            method=",".join(other.methods),
+            sparsity=_sparsities(other.methods),
+            network=other.network,
+            front=Front([mean.point for mean in made] if averaged else other.points),
+            tested={mean.point.id: mean.test.mean for mean in made} if averaged else other.tested,
+            trials=other.trials,
+            means=made,
         )
 
     def best_within(self, parameters: int) -> Point | None:
@@ -185,7 +211,7 @@ class Comparison:
         }
 
     def _study_record(self, contender: Contender) -> dict[str, Any]:
-        best = {size: contender.best_within(size) for size in self.sizes}
+        effort, best = contender.effort, {size: contender.best_within(size) for size in self.sizes}
         return {
             "study": contender.name,
             "method": contender.method,
@@ -194,9 +220,9 @@ class Comparison:
             "hypervolume": contender.front.hypervolume(),
             "hypervolume_ratio": self.ratio(contender),
             "trials": contender.trials,
-            "epochs": contender.epochs,
-            "training_seconds": contender.seconds,
-            "training_macs": contender.training_macs,
+            "epochs": effort and effort.epochs,
+            "training_seconds": effort and effort.seconds,
+            "training_macs": effort and effort.training_macs,
             "best_within": {
                 str(size): None if point is None else contender.told(point) for size, point in best.items()
             },
@@ -213,32 +239,38 @@ class Comparison:
         }
 
 
-def compare(runs: Sequence[Run], *, averaged: bool = False) -> Comparison:
+def compare(sides: Sequence[Run | Published], *, averaged: bool = False) -> Comparison:
     """The studies side by side, or the methods of a single one; what has no points stays in all the same.
 
     Args:
-        runs: the studies.
+        sides: the studies, and fronts that somebody has published.
         averaged: compare means over seeds, not single points.
 
     Raises:
         UserError: there are fewer than two, one is named twice, their data differ, none has a point, or one
             has nothing that was trained with several seeds where means are asked for.
     """
-    _refuse_too_few(runs)
-    _refuse_other_data(runs)
+    _refuse_too_few(sides)
+    _refuse_other_data(sides)
+    single = sides[0] if len(sides) == 1 and isinstance(sides[0], Run) else None
     contenders = (
-        [Contender.of(run, averaged=averaged) for run in runs]
-        if len(runs) > 1
-        else Contender.each_method(runs[0], averaged=averaged)
+        Contender.each_method(single, averaged=averaged)
+        if single
+        else [
+            Contender.of(side, averaged=averaged)
+            if isinstance(side, Run)
+            else Contender.published(side, averaged=averaged)
+            for side in sides
+        ]
     )
     if averaged:
         _refuse_single_seeds(contenders)
     if not any(contender.front.points for contender in contenders):
         raise UserError(
-            f"None of {', '.join(run.name for run in runs)} has a point that meets its limits yet; "
+            f"None of {', '.join(side.name for side in sides)} has a point that meets its limits yet; "
             "run them further with `gnap-search resume`."
         )
-    return Comparison(runs[0].study.images, tuple(contenders), runs[0].name if len(runs) == 1 else None)
+    return Comparison(_images(sides[0]), tuple(contenders), single.name if single else None)
 
 
 def means(run: Run, points: Iterable[Point]) -> list[Mean]:
@@ -280,9 +312,9 @@ def _averaged(point: Point, values: Mapping[str, Sequence[float]]) -> Point:
     return dataclasses.replace(point, **changed)
 
 
-def _refuse_too_few(runs: Sequence[Run]) -> None:
-    names = [run.name for run in runs]
-    if len(names) < 2 and not (runs and len(runs[0].study.methods) > 1):
+def _refuse_too_few(sides: Sequence[Run | Published]) -> None:
+    names = [side.name for side in sides]
+    if len(names) < 2 and not any(isinstance(side, Run) and len(side.study.methods) > 1 for side in sides):
         raise UserError(
             "A comparison wants at least two studies, or one with several methods; "
             "`gnap-search front` shows one front."
@@ -301,13 +333,33 @@ def _refuse_single_seeds(contenders: Iterable[Contender]) -> None:
         )
 
 
-def _refuse_other_data(runs: Sequence[Run]) -> None:
+def _refuse_other_data(sides: Sequence[Run | Published]) -> None:
     """Accuracies on different images say nothing about each other."""
-    first = runs[0]
-    for other in runs[1:]:
-        ours, theirs = first.study.images, other.study.images
+    first = sides[0]
+    for other in sides[1:]:
+        ours, theirs = _images(first), _images(other)
         if theirs != ours:
             raise UserError(
                 f"Study {first.name!r} is on {ours} and {other.name!r} on {theirs}; "
                 "only studies on the same data can be compared."
             )
+    known = [(side.name, digest) for side in sides for digest in _digests(side)]
+    for name, digest in known[1:]:
+        if digest != known[0][1]:
+            raise UserError(
+                f"{known[0][0]!r} and {name!r} were trained on different images, though both say "
+                f"{_images(first)} (digests {known[0][1][:12]} and {digest[:12]}); "
+                "only studies on the same data can be compared."
+            )
+
+
+def _images(side: Run | Published) -> str:
+    return side.study.images if isinstance(side, Run) else side.images
+
+
+def _digests(side: Run | Published) -> set[str]:
+    return side.data_digests if isinstance(side, Run) else {side.digest}
+
+
+def _sparsities(methods: Iterable[str]) -> str:
+    return " and ".join(sorted({sparsity(one) for one in methods}))

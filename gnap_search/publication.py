@@ -23,6 +23,7 @@ from gnap_search.contracts import Data
 from gnap_search.errors import UserError
 from gnap_search.export import Exported, Original
 from gnap_search.front import Budget, Front
+from gnap_search.published import RECORD
 from gnap_search.repeats import Repeated, repeated
 from gnap_search.report import record, repetition
 from gnap_search.results import Point
@@ -30,7 +31,7 @@ from gnap_search.runs import Run
 from gnap_search.search.lock import refuse_if_driven
 from gnap_search.structure import model
 
-RECORD, TABLE, TRIALS, STUDY = "front.json", "front.csv", "trials.toml", "study.toml"
+TABLE, TRIALS, STUDY = "front.csv", "trials.toml", "study.toml"
 ENVIRONMENT = ("processor", "processors", "device", "python", "versions")
 AVERAGED = ("validation_accuracy", "test_accuracy", "parameters")  # of a training's last network
 

@@ -150,13 +150,17 @@ class Run:
         Raises:
             UserError: they are not.
         """
-        kept = {told.get("data_digest") for told in (self.environment, *self.results)}
-        other = next((one for one in kept - {None, digest}), None)
+        other = next(iter(self.data_digests - {digest}), None)
         if other is not None:
             raise UserError(
                 f"Study {self.name!r} was trained on other data (digest {other[:12]}, here {digest[:12]}); "
                 "name the folder of the same data with --data-root."
             )
+
+    @property
+    def data_digests(self) -> set[str]:
+        """The digests of the data that it was trained on: one, or none before anything was."""
+        return {told["data_digest"] for told in (self.environment, *self.results) if "data_digest" in told}
 
     @property
     def environment(self) -> dict[str, Any]:

@@ -118,10 +118,8 @@ class Study(_Frozen):
 
     @property
     def images(self) -> str:
-        """What it is on, in words: the data set, and size and number of its images where they were chosen."""
-        side, count = self.image_size, self.training_images
-        size = "" if side is None else f" at {side}x{side} pixels"
-        return self.dataset + size + ("" if count is None else f" with {count:,} training images")
+        """What it is on, in words."""
+        return images(self.dataset, self.image_size, self.training_images)
 
     def for_each_trial(self) -> dict[str, Any]:
         """What the plan of a trial takes from the study as it stands; of several methods it has but one."""
@@ -195,6 +193,12 @@ class SpaceFile(_Frozen):
     summary: str = ""
     method: str
     parameters: Parameters
+
+
+def images(dataset: str, image_size: int | None, training_images: int | None) -> str:
+    """In words: the data set, and size and number of its images where they were chosen."""
+    size = "" if image_size is None else f" at {image_size}x{image_size} pixels"
+    return dataset + size + ("" if training_images is None else f" with {training_images:,} training images")
 
 
 def load(name: str) -> Study:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, cast, get_args
 
-from gnap_search import catalog, comparison, entries, request, spec
+from gnap_search import catalog, comparison, entries, published, request, spec
 from gnap_search import runs as folders
 from gnap_search.comparison import Comparison
 from gnap_search.confirmation import Confirmed
@@ -38,6 +38,7 @@ from gnap_search.flags import (
     Training,
 )
 from gnap_search.front import Budget, Front
+from gnap_search.published import Published
 from gnap_search.report.quiet import Quiet
 from gnap_search.results import Point
 from gnap_search.runs import Run
@@ -178,14 +179,23 @@ def front(name: str, *, runs: Path = RUNS) -> Front:
 def compare(*names: str, means: bool = False, runs: Path = RUNS) -> Comparison:
     """Several studies' fronts side by side: hypervolumes, best accuracies at round sizes, the common front.
 
-    A single study's methods are compared, where it has several. With `means`, configurations that were
-    trained with several seeds are compared by their means over these.
+    A single study's methods are compared, where it has several. A folder with a published front may stand
+    for a study. With `means`, configurations that were trained with several seeds are compared by their means
+    over these.
 
     Raises:
         UserError: there is no such study, one is named twice, they are on different data, or what is asked
             for is not there.
     """
-    return comparison.compare([study(name, runs=runs) for name in names], averaged=means)
+    return comparison.compare([_side(name, runs) for name in names], averaged=means)
+
+
+def _side(name: str, runs: Path) -> Run | Published:
+    """The study of that name, or else the published front in that folder."""
+    folder = Path(name).expanduser()
+    if published.is_published(folder) and not (Path(runs) / name / "study.toml").is_file():
+        return Published.read(folder)
+    return study(name, runs=runs)
 
 
 def report(*names: str, runs: Path = RUNS, **wanted: Unpack[Reporting]) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterator
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
@@ -11,7 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from gnap_search.comparison import Comparison, Contender, Stretch
+from gnap_search.comparison import Comparison, Contender, Effort, Stretch
 from gnap_search.report import axes, wording
 from gnap_search.results import Point
 
@@ -49,10 +48,14 @@ def _overview(comparison: Comparison) -> Table:
             "-" if ratio is None else f"{ratio:.3f}",
             f"{held} of {len(standing)}",
             wording.count(contender.trials),
-            wording.count(contender.epochs),
-            wording.duration(contender.seconds),
+            *_effort(contender.effort),
         )
     return table
+
+
+def _effort(effort: Effort | None) -> tuple[str, str]:
+    """Epochs, and how long they took; a published front does not say."""
+    return ("-", "-") if effort is None else (wording.count(effort.epochs), wording.duration(effort.seconds))
 
 
 def _at_sizes(comparison: Comparison) -> Table:
@@ -90,7 +93,7 @@ def _means(comparison: Comparison) -> Table:
                 _validation(mean.point),
                 wording.percentages(mean.test),
                 str(mean.seeds),
-                wording.rounded(mean.point.training_macs),
+                wording.rounded(mean.point.training_macs) if mean.point.training_macs else "-",
             )
     return table
 
@@ -123,16 +126,21 @@ def _common_front(comparison: Comparison) -> Table:
 
 
 class _Name:
-    """The name of a study or a method, which goes on in the next line behind one of its hyphens."""
+    """The name of a study, a method or a folder, which is broken behind hyphens and slashes."""
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self._parts: list[str] = re.findall(r"[^-/]*[-/]|[^-/]+", name)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
-        yield Text("\n".join(textwrap.wrap(self._name, options.max_width)), overflow="fold")
+        lines = [""]
+        for part in self._parts:
+            if lines[-1] and len(lines[-1] + part) > options.max_width:
+                lines.append("")
+            lines[-1] += part
+        yield Text("\n".join(lines), overflow="fold")
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(max(map(len, re.findall(r"[^-]*-?", self._name))), len(self._name))
+        return Measurement(max(map(len, self._parts)), sum(map(len, self._parts)))
 
 
 def _side(comparison: Comparison) -> str:

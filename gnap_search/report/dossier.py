@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 import gnap_search
-from gnap_search.comparison import Contender
+from gnap_search.comparison import Effort
 from gnap_search.confirmation import Confirmed
 from gnap_search.front import Budget, Front
 from gnap_search.report import axes, lives, plot, progress, repetition, table, wording
@@ -173,13 +173,13 @@ def _picture(layer: anatomy.Layer) -> list[str]:
 def _cost(status: Status, trials: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """What the study has spent, and what it did not have to."""
     run = status.run
-    contender = Contender.of(run)
+    effort = Effort.of(list(run.points()))
     ended = ("complete", status.complete), ("stopped early", status.stopped), ("failed", len(status.failures))
     unspent = sum(run.study.epochs - len(one["parameters"]) for one in trials if one["ending"] == "stopped")
     facts = {
         "trials": ", ".join(f"{number} {word}" for word, number in ended if number or word == "complete"),
-        "epochs": wording.count(contender.epochs),
-        "training time": f"{wording.duration(contender.seconds)}, summed over all trials",
+        "epochs": wording.count(effort.epochs),
+        "training time": f"{wording.duration(effort.seconds)}, summed over all trials",
         "multiply-accumulates": f"{wording.rounded(sum(sum(one['macs']) for one in trials))} an image",
     }
     if not run.searched:
@@ -187,7 +187,7 @@ def _cost(status: Status, trials: Sequence[Mapping[str, Any]]) -> dict[str, str]
     if unspent:
         facts["saved"] = f"{wording.plural(unspent, 'epoch')} of trials that were stopped early"
     if run.launch.gpus_per_trial:
-        hours = contender.seconds * run.launch.gpus_per_trial / 3600
+        hours = effort.seconds * run.launch.gpus_per_trial / 3600
         facts["GPU hours"] = f"{hours:.2f}"
     return facts
 

@@ -13,6 +13,8 @@ import gnap_search
 from gnap_search import spec
 from gnap_search.results import History, Point
 
+PUBLISHED = Path(__file__).parents[2] / "studies" / "published"
+
 Run = Callable[..., Result]
 MakePoint = Callable[..., Point]
 
@@ -43,3 +45,37 @@ def test_what_cannot_be_compared_is_refused(run: Run) -> None:
     assert "at least two studies" in run("compare", "one", exit_code=2).stderr
     assert "'one' is named twice" in run("compare", "one", "one", exit_code=2).stderr
     assert "There is no study 'three'" in run("compare", "one", "three", exit_code=2).stderr
+
+
+def test_a_published_front_stands_beside_a_study(run: Run, two: Path) -> None:
+    shown = run("compare", "one", str(PUBLISHED / "digits"), "--plot", "fronts.png").stdout
+    assert "digits: 2 studies" in shown
+    written = json.loads(run("compare", "one", str(PUBLISHED / "digits"), "--json", "-").stdout)
+    ours, theirs = written["studies"]
+    record = json.loads((PUBLISHED / "digits" / "front.json").read_text())
+    assert theirs["hypervolume"] == pytest.approx(record["hypervolume"])
+    assert [point["id"] for point in theirs["points"]] == [point["id"] for point in record["points"]]
+    assert (ours["epochs"], theirs["epochs"], theirs["training_seconds"]) == (1, None, None)
+    assert gnap_search.compare("one", str(PUBLISHED / "digits"), runs=two).record() == written
+
+
+def test_published_fronts_are_compared_by_their_means(run: Run) -> None:
+    folders = str(PUBLISHED / "mnist"), str(PUBLISHED / "mnist-40-epochs")
+    shorter, longer = json.loads(run("compare", *folders, "--means", "--json", "-").stdout)["studies"]
+    told = json.loads((PUBLISHED / "mnist-40-epochs" / "front.json").read_text())["configurations"][0]
+    assert len(shorter["means"]) == 3
+    (mean,) = longer["means"]
+    assert (mean["parameters"], mean["seeds"]) == (round(told["parameters"]["mean"]), len(told["seeds"]))
+    assert mean["test_accuracy"] == told["test_accuracy"]["mean"]
+    assert mean["test_deviation"] == told["test_accuracy"]["standard_deviation"]
+
+
+def test_published_fronts_that_cannot_be_compared_are_refused(run: Run, two: Path, tmp_path: Path) -> None:
+    assert "at least two studies" in run("compare", str(PUBLISHED / "digits"), exit_code=2).stderr
+    said = run("compare", "one", str(PUBLISHED / "mnist"), exit_code=2).stderr
+    assert "is on digits" in said and "on mnist; only studies on the same data" in said
+    (two / "two" / "environment.json").write_text(json.dumps({"data_digest": 64 * "0"}))
+    said = run("compare", "two", str(PUBLISHED / "digits"), exit_code=2).stderr
+    assert "were trained on different images" in said
+    (tmp_path / "front.json").write_text("{}")
+    assert "is not a published front" in run("compare", "one", str(tmp_path), exit_code=2).stderr

@@ -29,7 +29,7 @@ fronts = st.lists(st.tuples(st.integers(1, 10**7), st.floats(0, 1)), max_size=8)
 
 def contender(make_point: MakePoint, name: str, drawn: list[tuple[int, float]]) -> Contender:
     points = [make_point(trial, 1, *place) for trial, place in enumerate(drawn)]
-    return Contender(name, "gnap", "unstructured", "mlp", Front(points), {}, len(points), len(points), 1.0)
+    return Contender(name, "gnap", "unstructured", "mlp", Front(points), {}, len(points))
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_the_numbers_of_a_comparison(studies: list[Run]) -> None:
     ]
     assert found.ratio(small) == 1 and found.ratio(idle) == 0
     assert found.ratio(large) == large.front.hypervolume() / small.front.hypervolume()
-    assert (small.trials, small.epochs, small.seconds) == (2, 3, 1.5)
+    assert small.trials == 2 and small.effort and (small.effort.epochs, small.effort.seconds) == (3, 1.5)
     assert compare(list(reversed(studies))).ratio(small) is None, "the first has no point"
 
 
@@ -139,7 +139,8 @@ def test_methods_of_one_study_are_compared_by_their_means(make_run: MakeRun, mak
     assert [point.parameters for point in grown.front.points] == [305, 905]
     assert [point.validation_accuracy for point in grown.front.points] == pytest.approx([0.9025, 0.9525])
     assert list(grown.tested.values()) == pytest.approx([0.9, 0.95])
-    assert (grown.trials, grown.training_macs, dense.training_macs) == (4, 4 * 10**9, 2 * 10**9)
+    assert grown.trials == 4 and grown.effort and dense.effort
+    assert (grown.effort.training_macs, dense.effort.training_macs) == (4 * 10**9, 2 * 10**9)
     assert [mean.seeds for mean in grown.means] == [2, 2]
     text = printed(comparison)
     assert max(map(len, text.splitlines())) <= 80
