@@ -15,7 +15,7 @@ from typing import Any, Self
 from gnap_search.confirmation import Spread
 from gnap_search.errors import UserError
 from gnap_search.front import Front
-from gnap_search.published import Published
+from gnap_search.reference import Reference
 from gnap_search.repeats import repeated
 from gnap_search.results import Point
 from gnap_search.runs import Run, sparsity
@@ -124,7 +124,7 @@ class Contender:
         )
 
     @classmethod
-    def published(cls, other: Published, *, averaged: bool = False) -> Self:
+    def published(cls, other: Reference, *, averaged: bool = False) -> Self:
         """A published front; it meets the limits that it was published for."""
         made = tuple(Mean(",".join(other.methods), *mean) for mean in other.repeated) if averaged else ()
         return cls(
@@ -239,7 +239,7 @@ class Comparison:
         }
 
 
-def compare(sides: Sequence[Run | Published], *, averaged: bool = False) -> Comparison:
+def compare(sides: Sequence[Run | Reference], *, averaged: bool = False) -> Comparison:
     """The studies side by side, or the methods of a single one; what has no points stays in all the same.
 
     Args:
@@ -312,7 +312,7 @@ def _averaged(point: Point, values: Mapping[str, Sequence[float]]) -> Point:
     return dataclasses.replace(point, **changed)
 
 
-def _refuse_too_few(sides: Sequence[Run | Published]) -> None:
+def _refuse_too_few(sides: Sequence[Run | Reference]) -> None:
     names = [side.name for side in sides]
     if len(names) < 2 and not any(isinstance(side, Run) and len(side.study.methods) > 1 for side in sides):
         raise UserError(
@@ -333,7 +333,7 @@ def _refuse_single_seeds(contenders: Iterable[Contender]) -> None:
         )
 
 
-def _refuse_other_data(sides: Sequence[Run | Published]) -> None:
+def _refuse_other_data(sides: Sequence[Run | Reference]) -> None:
     """Accuracies on different images say nothing about each other."""
     first = sides[0]
     for other in sides[1:]:
@@ -353,11 +353,11 @@ def _refuse_other_data(sides: Sequence[Run | Published]) -> None:
             )
 
 
-def _images(side: Run | Published) -> str:
+def _images(side: Run | Reference) -> str:
     return side.study.images if isinstance(side, Run) else side.images
 
 
-def _digests(side: Run | Published) -> set[str]:
+def _digests(side: Run | Reference) -> set[str]:
     return side.data_digests if isinstance(side, Run) else {side.digest}
 
 

@@ -23,7 +23,7 @@ from gnap_search.contracts import Data
 from gnap_search.errors import UserError
 from gnap_search.export import Exported, Original
 from gnap_search.front import Budget, Front
-from gnap_search.published import RECORD
+from gnap_search.reference import RECORD
 from gnap_search.repeats import Repeated, repeated
 from gnap_search.report import record, repetition
 from gnap_search.results import Point

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, cast, get_args
 
-from gnap_search import catalog, comparison, entries, published, request, spec
+from gnap_search import catalog, comparison, entries, request, spec
 from gnap_search import runs as folders
 from gnap_search.comparison import Comparison
 from gnap_search.confirmation import Confirmed
@@ -38,7 +38,7 @@ from gnap_search.flags import (
     Training,
 )
 from gnap_search.front import Budget, Front
-from gnap_search.published import Published
+from gnap_search.reference import Reference
 from gnap_search.report.quiet import Quiet
 from gnap_search.results import Point
 from gnap_search.runs import Run
@@ -190,11 +190,11 @@ def compare(*names: str, means: bool = False, runs: Path = RUNS) -> Comparison:
     return comparison.compare([_side(name, runs) for name in names], averaged=means)
 
 
-def _side(name: str, runs: Path) -> Run | Published:
+def _side(name: str, runs: Path) -> Run | Reference:
     """The study of that name, or else the published front in that folder."""
     folder = Path(name).expanduser()
-    if published.is_published(folder) and not (Path(runs) / name / "study.toml").is_file():
-        return Published.read(folder)
+    if Reference.is_in(folder) and not (Path(runs) / name / "study.toml").is_file():
+        return Reference.read(folder)
     return study(name, runs=runs)
 
 

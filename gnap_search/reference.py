@@ -1,4 +1,4 @@
-"""Published: a front that somebody has published, by the record in its folder alone.
+"""Reference: a published front that others are compared with, by the record in its folder alone.
 
 `gnap_search.publication` writes such folders. To read one takes no study, no networks and no torch.
 """
@@ -21,7 +21,7 @@ RECORD = "front.json"
 
 
 @dataclasses.dataclass(frozen=True)
-class Published:
+class Reference:
     """A published front.
 
     Attributes:
@@ -42,6 +42,11 @@ class Published:
     tested: Mapping[str, float]
     repeated: tuple[tuple[Point, Spread, int], ...]
     trials: int
+
+    @staticmethod
+    def is_in(folder: Path) -> bool:
+        """Whether a folder holds a published front; a study may have a file of the record's name too."""
+        return (folder / RECORD).is_file() and not (folder / "trials").is_dir()
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -75,11 +80,6 @@ class Published:
             repeated=tuple(_averaged(one) for one in repeated if len(one["seeds"]) > 1),
             trials=record["trials"],
         )
-
-
-def is_published(folder: Path) -> bool:
-    """Whether a folder holds a published front, and not a study, where a file may have the record's name."""
-    return (folder / RECORD).is_file() and not (folder / "trials").is_dir()
 
 
 def _point(told: Mapping[str, Any]) -> Point:
