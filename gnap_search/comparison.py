@@ -256,12 +256,7 @@ def compare(sides: Sequence[Run | Reference], *, averaged: bool = False) -> Comp
     contenders = (
         Contender.each_method(single, averaged=averaged)
         if single
-        else [
-            Contender.of(side, averaged=averaged)
-            if isinstance(side, Run)
-            else Contender.published(side, averaged=averaged)
-            for side in sides
-        ]
+        else [_contender(side, averaged=averaged) for side in sides]
     )
     if averaged:
         _refuse_single_seeds(contenders)
@@ -270,7 +265,13 @@ def compare(sides: Sequence[Run | Reference], *, averaged: bool = False) -> Comp
             f"None of {', '.join(side.name for side in sides)} has a point that meets its limits yet; "
             "run them further with `gnap-search resume`."
         )
-    return Comparison(_images(sides[0]), tuple(contenders), single.name if single else None)
+    return Comparison(sides[0].images, tuple(contenders), single.name if single else None)
+
+
+def _contender(side: Run | Reference, *, averaged: bool) -> Contender:
+    if isinstance(side, Run):
+        return Contender.of(side, averaged=averaged)
+    return Contender.published(side, averaged=averaged)
 
 
 def means(run: Run, points: Iterable[Point]) -> list[Mean]:
@@ -337,28 +338,19 @@ def _refuse_other_data(sides: Sequence[Run | Reference]) -> None:
     """Accuracies on different images say nothing about each other."""
     first = sides[0]
     for other in sides[1:]:
-        ours, theirs = _images(first), _images(other)
-        if theirs != ours:
+        if other.images != first.images:
             raise UserError(
-                f"Study {first.name!r} is on {ours} and {other.name!r} on {theirs}; "
+                f"Study {first.name!r} is on {first.images} and {other.name!r} on {other.images}; "
                 "only studies on the same data can be compared."
             )
-    known = [(side.name, digest) for side in sides for digest in _digests(side)]
+    known = [(side.name, digest) for side in sides for digest in side.data_digests]
     for name, digest in known[1:]:
         if digest != known[0][1]:
             raise UserError(
                 f"{known[0][0]!r} and {name!r} were trained on different images, though both say "
-                f"{_images(first)} (digests {known[0][1][:12]} and {digest[:12]}); "
+                f"{first.images} (digests {known[0][1][:12]} and {digest[:12]}); "
                 "only studies on the same data can be compared."
             )
-
-
-def _images(side: Run | Reference) -> str:
-    return side.study.images if isinstance(side, Run) else side.images
-
-
-def _digests(side: Run | Reference) -> set[str]:
-    return side.data_digests if isinstance(side, Run) else {side.digest}
 
 
 def _sparsities(methods: Iterable[str]) -> str:

@@ -26,7 +26,7 @@ class Reference:
 
     Attributes:
         name: the folder as somebody named it.
-        images: what it is on, in the words of a study; `digest` is that of these data.
+        images: what it is on, in the words of a study; `data_digests` has the digest of these data alone.
         points: its points; what the record does not say of them is 0, or not a number.
         tested: point id -> test accuracy.
         repeated: what was trained with several seeds: the means, the test accuracy's spread, how many seeds.
@@ -35,7 +35,7 @@ class Reference:
 
     name: str
     images: str
-    digest: str
+    data_digests: frozenset[str]
     methods: tuple[str, ...]
     network: str
     points: tuple[Point, ...]
@@ -72,7 +72,7 @@ class Reference:
         return cls(
             name=name,
             images=spec.images(record["dataset"], record["image_size"], record["training_images"]),
-            digest=record["data_digest"],
+            data_digests=frozenset({record["data_digest"]}),
             methods=qualified.methods(record["method"]),
             network=record["network"],
             points=tuple(_point(one) for one in points),

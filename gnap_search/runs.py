@@ -160,7 +160,13 @@ class Run:
     @property
     def data_digests(self) -> set[str]:
         """The digests of the data that it was trained on: one, or none before anything was."""
-        return {told["data_digest"] for told in (self.environment, *self.results) if "data_digest" in told}
+        kept = {told.get("data_digest") for told in (self.environment, *self.results)}
+        return {digest for digest in kept if digest}
+
+    @property
+    def images(self) -> str:
+        """What it is on, in words."""
+        return self.study.images
 
     @property
     def environment(self) -> dict[str, Any]:

@@ -83,15 +83,8 @@ def _refuse_other_work(study: spec.Study, digest: str, other: Run) -> None:
                 f"--from-study {other.name} has {key} {_shown(theirs)}, and this study {_shown(mine)}; "
                 "only trials of equal work can be told."
             )
-    if _digest(other) != digest:
+    if other.data_digests != {digest}:
         raise UserError(f"--from-study {other.name} is not on the data of this study; leave it out.")
-
-
-def _digest(run: Run) -> str | None:
-    """That of a run's data, whether its trials were searched or given."""
-    results = run.results
-    kept = results[0].get("data_digest") if results else run.environment.get("data_digest")
-    return None if kept is None else str(kept)
 
 
 def _last_point(run: Run, trial: int, epochs: int) -> Point:

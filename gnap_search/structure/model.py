@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,6 +20,8 @@ from gnap_search import catalog
 from gnap_search.errors import UserError
 from gnap_search.structure import Shape
 from gnap_search.structure.layers import Unit
+
+M = TypeVar("M", bound=nn.Module)
 
 FORMAT = 1  # of the files written here; raised when an older reader could no longer read them
 
@@ -94,6 +96,12 @@ class Classifier(nn.Module):
             if isinstance(unit, Unit):
                 unit.fold()
         return folded
+
+
+def placed(module: M, device: str) -> M:
+    """The module itself, now on a device, and its filters in memory with their channels last."""
+    where: dict[str, Any] = {"device": device, "memory_format": torch.channels_last}
+    return module.to(**where)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gnap_search.structure.cost import LINEAR, Cost, Meter, positions
-from gnap_search.structure.model import Blueprint, Classifier
+from gnap_search.structure.model import Blueprint, Classifier, placed
 from gnap_search.structure.slots import parametrization
 from gnap_search.structure.surgery import keep_up, laid_out
 
@@ -82,13 +82,13 @@ class Plain:
     def _build(self, widths: Mapping[str, int]) -> Classifier:
         with torch.random.fork_rng(devices=[]):  # what is drawn is overwritten, and nobody else must miss it
             plain = Classifier(self._blueprint, widths, self._mean, self._deviation)
-        placed: Classifier = plain.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs lack it
-        layers = dict(placed.network.named_modules())
+        placed(plain, self._device)
+        layers = dict(plain.network.named_modules())
         linear = {name: layer for name, layer in layers.items() if isinstance(layer, LINEAR)}
         self.weights = {f"{name}.weight": layer.weight for name, layer in linear.items()}
         self._linear = list(linear.values())
-        self._meter = self._metered(placed.network, frozenset(layers))
-        return placed.eval()
+        self._meter = self._metered(plain.network, frozenset(layers))
+        return plain.eval()
 
     def _metered(self, network: nn.Module, layers: frozenset[str]) -> Meter:
         if layers not in self._positions:  # another block has vanished, or has come back

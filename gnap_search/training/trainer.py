@@ -24,7 +24,7 @@ from gnap_search.results import Point
 from gnap_search.settings import decode
 from gnap_search.structure import surgery
 from gnap_search.structure.edits import Edit, Settle
-from gnap_search.structure.model import Blueprint
+from gnap_search.structure.model import Blueprint, placed
 from gnap_search.structure.plain import Plain
 from gnap_search.structure.slots import Liveness, find
 from gnap_search.training import augment, evaluate, images, replay, schedule
@@ -250,8 +250,9 @@ class Trainer:
             # `torch.manual_seed` would also seed every other device, which takes as long as the building.
             torch.default_generator.manual_seed(fresh)
             model = self._assemble(widths)
-        laid_out: nn.Module = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs lack it
-        return laid_out.eval()  # what computes by chance in training does not while it is measured
+        return placed(
+            model, self.device
+        ).eval()  # what computes by chance in training does not while it is measured
 
     def _optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """Decay on weights, none on biases and norms; the method's own at their own rate."""

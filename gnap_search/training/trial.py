@@ -141,8 +141,8 @@ class Trial:
         """Put a new point among those that no other one beats; False if it is beaten itself."""
         if any(dominates(other, point, self.plan.costs) for other in self._unbeaten):
             return False
-        beaten = [other for other in self._unbeaten if dominates(point, other, self.plan.costs)]
-        self._unbeaten = [other for other in self._unbeaten if other not in beaten] + [point]
+        standing = [other for other in self._unbeaten if not dominates(point, other, self.plan.costs)]
+        self._unbeaten = [*standing, point]
         return True
 
     def _remember(self, point: Point, *, needed: bool) -> None:

@@ -160,8 +160,6 @@ def test_the_price_rises_until_the_finish() -> None:
     assert asked == [0.0, 0.2, 0.4, 0.4, None]
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_a_network_that_warms_up_keeps_everything_and_then_the_whole_price_rises() -> None:
     method, model, blueprint, variables = attached("plain-cnn", warmup_share=0.5)
     model.train()
@@ -178,6 +176,8 @@ def test_a_network_that_warms_up_keeps_everything_and_then_the_whole_price_rises
     assert asked == [0.0, 0.5, 1.0]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(120)
 def test_in_the_end_all_is_certain_and_a_higher_price_leaves_less(small_digits: Data) -> None:
     left = []
     for price in (0.01, 2.0):
