@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
@@ -23,7 +24,7 @@ from gnap_search.flags import (
     Serving,
     Training,
 )
-from gnap_search.options import flagged, loose_settings
+from gnap_search.options import flagged, loose_settings, refuse_unknown
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -46,6 +47,12 @@ class _Verbs(TyperGroup):
             _leave(f"the training broke down: {problem}", BROKEN_DOWN)
         except KeyboardInterrupt:
             _leave("interrupted", INTERRUPTED)
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> Any:  # type: ignore[override]  # as above
+        name, command, words = super().resolve_command(ctx, args)
+        if command and not command.context_settings.get("ignore_unknown_options"):
+            refuse_unknown(command.name or "", words, _spellings(command.get_params(ctx)))
+        return name, command, words
 
 
 app = typer.Typer(
@@ -120,8 +127,7 @@ def train(context: typer.Context, runs: Runs = RUNS, **asked: Any) -> None:
     from gnap_search.report import pages
     from gnap_search.report.watch import watch
 
-    own = [spelling for parameter in context.command.params for spelling in parameter.opts]
-    settings = loose_settings(context.args, own)
+    settings = loose_settings(context.args, _spellings(context.command.params))
     with watch("gnap-search train") as listener:
         trained = verbs.train(settings, runs=runs, listener=listener, **asked)
     _print(pages.training(trained.point, trained.test_accuracy, trained.model))
@@ -369,6 +375,11 @@ def _conclude(outcome: Outcome, runs: Path) -> None:
 def _found_by(name: str, runs: Path) -> str:
     """A study's name with the flag that finds it again."""
     return name if runs == RUNS else f"{name} --runs {runs}"
+
+
+def _spellings(parameters: Sequence[Any]) -> list[str]:
+    """All words that a command takes for its own flags."""
+    return [word for parameter in parameters for word in (*parameter.opts, *parameter.secondary_opts)]
 
 
 def _print(*parts: RenderableType) -> None:

@@ -161,12 +161,13 @@ class Comparison:
     """Studies on one data set in the order in which they were named, or the methods of one study.
 
     `dataset` says as well which size and number of images they chose, if they did. `study` names the one
-    whose methods are compared.
+    whose methods are compared. `averaged`: means over seeds are compared, not single points.
     """
 
     dataset: str
     contenders: tuple[Contender, ...]
     study: str | None = None
+    averaged: bool = False
 
     @property
     def sizes(self) -> list[int]:
@@ -247,8 +248,8 @@ def compare(sides: Sequence[Run | Reference], *, averaged: bool = False) -> Comp
         averaged: compare means over seeds, not single points.
 
     Raises:
-        UserError: there are fewer than two, one is named twice, their data differ, none has a point, or one
-            has nothing that was trained with several seeds where means are asked for.
+        UserError: there are fewer than two, one is named twice, their data differ, or none has a point, or
+            where means are asked for, anything that was trained with several seeds.
     """
     _refuse_too_few(sides)
     _refuse_other_data(sides)
@@ -259,13 +260,13 @@ def compare(sides: Sequence[Run | Reference], *, averaged: bool = False) -> Comp
         else [_contender(side, averaged=averaged) for side in sides]
     )
     if averaged:
-        _refuse_single_seeds(contenders)
+        _refuse_single_seeds(sides, contenders)
     if not any(contender.front.points for contender in contenders):
         raise UserError(
             f"None of {', '.join(side.name for side in sides)} has a point that meets its limits yet; "
             "run them further with `gnap-search resume`."
         )
-    return Comparison(sides[0].images, tuple(contenders), single.name if single else None)
+    return Comparison(sides[0].images, tuple(contenders), single.name if single else None, averaged)
 
 
 def _contender(side: Run | Reference, *, averaged: bool) -> Contender:
@@ -325,12 +326,12 @@ def _refuse_too_few(sides: Sequence[Run | Reference]) -> None:
         raise UserError(f"Study {twice!r} is named twice; name each one once.")
 
 
-def _refuse_single_seeds(contenders: Iterable[Contender]) -> None:
-    without = next((contender.name for contender in contenders if not contender.means), None)
-    if without is not None:
+def _refuse_single_seeds(sides: Sequence[Run | Reference], contenders: Iterable[Contender]) -> None:
+    if not any(contender.means for contender in contenders):
         raise UserError(
-            f"{without!r} has nothing that was trained with several seeds and has ended; "
-            "`gnap-search confirm` trains a front's configurations again, and given trainings have `seeds`."
+            f"Nothing of {', '.join(repr(side.name) for side in sides)} was trained with several seeds to "
+            "its end; `gnap-search confirm` does that to a front's configurations, and `seeds` to given "
+            "trainings."
         )
 
 

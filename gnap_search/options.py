@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -17,6 +18,11 @@ from gnap_search.settings import Value
 Command = Callable[..., None]
 PANELS: dict[str, Any] = {"Limits": Limited, "Data and machines": Placed}
 CLOSE = 0.85  # so like one of the command's own flags that no setting is meant
+SIMILAR = 0.7  # so like one of them that it may be a slip
+MEANT = {  # what other tools call it
+    **dict.fromkeys(("--workers", "--n-workers", "--jobs", "--n-jobs", "--parallel"), "--cpus-per-trial"),
+    "--max-flops": "--max-macs",
+}
 
 
 def flagged(declared: type) -> Callable[[Command], Command]:
@@ -57,6 +63,31 @@ def loose_settings(words: Sequence[str], own: Sequence[str]) -> dict[str, Value]
             value = rest.pop(0)
         settings[flag.removeprefix("--").replace("-", "_")] = literal(value)
     return settings
+
+
+def refuse_unknown(verb: str, words: Sequence[str], own: Sequence[str]) -> None:
+    """`own` are the flags that the command declares, `words` what stands behind it.
+
+    Raises:
+        UserError: a word looks like a flag and is none of them.
+    """
+    for word in itertools.takewhile(lambda word: word != "--", words):
+        flag = word.partition("=")[0]
+        if flag.startswith("--") and flag not in own:
+            raise UserError(f"`{verb}` has no flag {flag!r}; {_advice(verb, flag, own)}")
+
+
+def _advice(verb: str, flag: str, own: Sequence[str]) -> str:
+    """What to write in the place of a flag that a command does not have."""
+    from gnap_search import catalog  # these two wait here, for every start of the program would pay for them
+    from gnap_search.training import plan
+
+    key = flag.removeprefix("--").replace("-", "_")
+    if "--set" in own and any(key in plan.declared(method) for method in catalog.names("methods")):
+        return f"it is a setting, which `--set {key}=VALUE` fixes and `--set {key}=LOW..HIGH` searches."
+    slip = difflib.get_close_matches(flag, own, n=1, cutoff=SIMILAR)
+    meant = MEANT[flag] if MEANT.get(flag) in own else next(iter(slip), None)
+    return f"did you mean {meant!r}?" if meant else f"`gnap-search {verb} --help` lists all."
 
 
 def _own(command: Command) -> list[inspect.Parameter]:

@@ -20,12 +20,19 @@ def page(comparison: Comparison) -> RenderableType:
     parts: list[RenderableType] = [_overview(comparison)]
     for contender in comparison.contenders:
         if not contender.front.points:
-            parts.append(Text(f"{contender.name} has no point that meets its limits yet", style="red"))
+            parts.append(Text(f"{contender.name} has {_lack(comparison, contender)}", style="red"))
     if comparison.sizes:
         parts.extend([Text(), _at_sizes(comparison)])
-    if any(contender.means for contender in comparison.contenders):
+    if comparison.averaged:
         parts.extend([Text(), _means(comparison)])
     return Group(*parts, Text(), _common_front(comparison))
+
+
+def _lack(comparison: Comparison, contender: Contender) -> str:
+    """What a study would need to stand in a comparison."""
+    if comparison.averaged and not contender.means:
+        return "nothing that several seeds have trained to its end; `gnap-search confirm` does that"
+    return "no point that meets its limits yet"
 
 
 def _overview(comparison: Comparison) -> Table:

@@ -154,8 +154,18 @@ def test_methods_of_one_study_are_compared_by_their_means(make_run: MakeRun, mak
 
 
 def test_means_need_several_seeds(studies: list[Run]) -> None:
-    with pytest.raises(UserError, match="'small' has nothing that was trained with several seeds"):
+    with pytest.raises(UserError, match="Nothing of 'small', 'large' was trained with several seeds"):
         compare(studies[:2], averaged=True)
+
+
+def test_what_has_no_means_is_told_and_keeps_nobody_out(make_run: MakeRun, make_point: MakePoint) -> None:
+    run = trained(make_run, make_point, "seeds", [("gnap", 300, 0.9)])
+    single = make_run("single", [make_point(0, 1, 200, 0.8)])
+    comparison = compare([run, single], averaged=True)
+    assert [len(contender.front.points) for contender in comparison.contenders] == [1, 0]
+    text = printed(comparison)
+    assert "single has nothing that several seeds have trained to its end" in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_confirmed_points_have_means(studies: list[Run]) -> None:
