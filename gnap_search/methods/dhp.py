@@ -44,8 +44,8 @@ from gnap_search.results import Point
 from gnap_search.settings import Bounds, setting
 from gnap_search.structure import cost
 from gnap_search.structure.edits import Cut, Edit, Settle
-from gnap_search.structure.layers import Norm
 from gnap_search.structure.model import Blueprint
+from gnap_search.structure.norm import Norm
 from gnap_search.structure.slots import Ends, ends
 
 EMBEDDING = 8  # dimensions

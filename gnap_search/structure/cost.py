@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from gnap_search.structure import Shape
-from gnap_search.structure.layers import Norm
+from gnap_search.structure.norm import Norm
 
 LINEAR = (nn.Conv2d, nn.Linear)
 

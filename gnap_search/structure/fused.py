@@ -7,14 +7,13 @@ of the separate operations, to rounding.
 from __future__ import annotations
 
 import importlib.util
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from gnap_search.structure.layers import Norm
+from gnap_search.structure.norm import Norm
 
 AVAILABLE = importlib.util.find_spec("numba") is not None
 MANY = 1 << 18  # values below which torch is about as fast, and nothing has to be compiled first

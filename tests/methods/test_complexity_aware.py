@@ -12,8 +12,8 @@ from gnap_search.contracts import Data, Progress
 from gnap_search.methods.complexity_aware import LEAST, ComplexityAware, Variables
 from gnap_search.structure import cost
 from gnap_search.structure.edits import Cut
-from gnap_search.structure.layers import Norm
 from gnap_search.structure.model import Blueprint
+from gnap_search.structure.norm import Norm
 from gnap_search.training.trainer import Plan, Trainer
 
 SHAPE = (1, 8, 8)

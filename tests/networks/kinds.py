@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from torch import nn
 
 from gnap_search import catalog
-from gnap_search.structure.layers import Norm
 from gnap_search.structure.model import Blueprint
+from gnap_search.structure.norm import Norm
 
 SHAPE = (3, 32, 32)
 CHANNELS = 150  # in all groups of a network

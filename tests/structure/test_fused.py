@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from gnap_search.structure import fused
-from gnap_search.structure.layers import Norm, Unit, convolution
+from gnap_search.structure.layers import Unit, convolution
+from gnap_search.structure.norm import Norm
 
 pytestmark = [
     pytest.mark.skipif(not fused.AVAILABLE, reason="numba is not installed"),
