@@ -104,11 +104,16 @@ class Chances(nn.Module):
 
     @torch.no_grad()
     def decide(self) -> None:
-        """Make every probability the nearer one of 0 and 1; of a group that must exist one filter is 1."""
+        """Make every probability the nearer one of 0 and 1; of a group that must exist one filter is 1.
+
+        A layer that is 0 takes its filters with it: what is multiplied by 0 anyway need not be there.
+        """
         likeliest = self.filters.theta.argmax() if len(self.filters.theta) else None
         for one in self.kinds:
             one.theta.round_()
-        if likeliest is not None and self.layer is None:
+        if self.layer is not None:
+            self.filters.theta *= self.layer.theta
+        elif likeliest is not None:
             self.filters.theta[likeliest] = 1.0
 
     @property

@@ -123,7 +123,7 @@ def _copy(study: optuna.Study) -> InMemoryStorage:
 
 def _reading(run: Run) -> RDBStorage:
     """A study's storage, so opened that the database itself refuses to be written."""
-    address = run.launch.storage or f"sqlite:///{(run.folder / 'study.db').absolute()}"
+    address = run.launch.storage or storage.own(run.folder)
     kind = address.partition(":")[0].partition("+")[0]
     if kind == "sqlite":
         return _reading_sqlite(run, Path(str(make_url(address).database)))

@@ -74,6 +74,8 @@ class Ledger:
         self._asked: dict[frozenset[tuple[str, Value]], int] = {}  # settings -> the first trial with them
         self._looked_at = 0  # trials, for these
         self._take()
+        places = range(len(given.known))
+        self._told = [trial for trial in self._twin.trials() if trial.user_attrs.get(KNOWN) in places]
         asked = len(self._twin.trials())
         self._twin.sampled_by(samplers.build(study, asked, len(self._first)))
         seed = samplers.seed_after(study, asked)
@@ -211,12 +213,21 @@ class Ledger:
         return None, False
 
     def _sliced(self, trials: list[FrozenTrial]) -> Settings | None:
-        """A proposal for one size of the front; None where there is nothing to learn from yet."""
-        ended, standing = self._roll.ended, self.standing
-        if self._slices is None or standing is None or len(ended) < ENOUGH or not standing.front.points:
+        """A proposal for one size of the front, this study's own and that of the trials it was given.
+
+        None where there is nothing to learn from yet.
+        """
+        standing = self.standing
+        if self._slices is None or standing is None:
+            return None
+        ended, front = self._roll.ended, standing.front
+        if self._told:
+            ended = [*self._told, *ended]
+            front = front.of([*(known.point for known in self._given.known), *front.points])
+        if len(ended) < ENOUGH or not front.points:
             return None
         points = functools.partial(self._points, standing)
-        return self._slices.propose(standing.front, ended, points, lambda: self._costs(trials[-RECENT:]))
+        return self._slices.propose(front, ended, points, lambda: self._costs(trials[-RECENT:]))
 
     def _points(self, standing: Standing, trial: FrozenTrial) -> Iterable[Point]:
         """What is known of a trial that has ended, here or in another study."""

@@ -15,6 +15,7 @@ import json
 import os
 import secrets
 import socket
+import time
 from pathlib import Path
 from typing import IO, Self
 
@@ -22,6 +23,7 @@ from gnap_search.errors import UserError
 from gnap_search.runs import write_atomically
 
 LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)  # what a shared file system may say of a lock
+TRIES, PAUSE = 20, 0.05  # to lock, and seconds between two: who only looks holds a lock for a moment
 
 
 class DriverLock:
@@ -38,7 +40,11 @@ class DriverLock:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as refused:
             file = refused.enter_context(self._path.open("a+"))
-            if not _locked(file):
+            for _ in range(TRIES):
+                if _locked(file, fcntl.LOCK_EX):
+                    break
+                time.sleep(PAUSE)
+            else:
                 raise UserError(_refusal(self._path.parent.name, _holder(self._path)))
             refused.pop_all()
         self._file = file
@@ -61,7 +67,7 @@ def refuse_if_driven(folder: Path) -> None:
     path = folder / "driver.lock"
     if path.exists():
         with path.open() as file:
-            if not _locked(file):
+            if not _locked(file, fcntl.LOCK_SH):  # all that NFS gives a file that is open for reading
                 raise UserError(_refusal(folder.name, _holder(path)))
 
 
@@ -99,14 +105,14 @@ class Lease:
             return []
 
 
-def _locked(file: IO[str]) -> bool:
-    """Lock an open file; whether it worked.
+def _locked(file: IO[str], kind: int) -> bool:
+    """Lock an open file, alone or beside others that do; whether it worked.
 
     Raises:
         UserError: its file system has no locks.
     """
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as problem:

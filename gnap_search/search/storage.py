@@ -11,6 +11,7 @@ from pathlib import Path
 import optuna
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
+from sqlalchemy import URL
 from sqlalchemy import exc as sql
 
 from gnap_search.errors import UserError
@@ -26,7 +27,7 @@ def connect(folder: Path, url: str | None) -> RDBStorage:
     Raises:
         UserError: the URL is not one, its driver is not installed, or nobody answers there.
     """
-    address = url or f"sqlite:///{(folder / 'study.db').absolute()}"
+    address = url or own(folder)
     lite = address.startswith("sqlite")
     arguments = {"connect_args": {"timeout": PATIENCE}} if lite else {"pool_pre_ping": True}
     try:
@@ -38,6 +39,11 @@ def connect(folder: Path, url: str | None) -> RDBStorage:
         ) from None
     except (sql.DBAPIError, RuntimeError) as problem:
         raise UserError(f"The storage {shown(address)} cannot be opened: {first_line(problem)}.") from None
+
+
+def own(folder: Path) -> str:
+    """The URL of the database in a run folder, whatever the folder is called."""
+    return URL.create("sqlite", database=str((folder / "study.db").absolute())).render_as_string()
 
 
 def study_names(storage: RDBStorage) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import os
 import socket
 import time
 import traceback
@@ -44,11 +45,17 @@ class Trainable(tune.Trainable):
         import torch
 
         torch.set_num_threads(config["threads"])
-        self._data = data
+        self._data, self._spoilt = data, False
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Leave one trial and begin another."""
+        """Leave one trial and begin another, unless the process is spoilt.
+
+        After some errors of a GPU nothing works in a process any more. It would fail trial after trial, and
+        fast, so that it would get most of them. A process that ends is replaced, and its trial goes on there.
+        """
+        if self._spoilt:
+            os._exit(1)
         self._begin(new_config)
         return True
 
@@ -64,6 +71,7 @@ class Trainable(tune.Trainable):
         except Exception as problem:  # noqa: BLE001 (a trial's code is anybody's, and one trial must not end a study)
             if _says_full(problem):
                 return self._result(halt=f"No space left on device: {self._folder}")
+            self._spoilt = True
             return self._result(failure=self._told(problem))
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:

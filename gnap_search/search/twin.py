@@ -62,10 +62,11 @@ class Twin:
         trial = self._quick.ask()
         drawn = draw(trial)
         self._keep_sampler()
+        frozen = self.trials()[trial.number]
         if trial.number in self._queued:  # it is the one that the storage hands out next as well
-            draw(self._kept.ask())
+            self._copy(frozen, self._kept.ask())
         else:
-            self._kept.add_trial(self.trials()[trial.number])
+            self._kept.add_trial(frozen)
         return trial.number, drawn
 
     def _ask_these(self, draw: Draw, values: FixedTrial) -> tuple[int, dict[str, Any]]:
@@ -97,6 +98,13 @@ class Twin:
         state = state if values is None else TrialState.COMPLETE
         for study in (self._kept, self._quick):
             study.tell(number, values, state=state)
+
+    def _copy(self, drawn: FrozenTrial, kept: optuna.Trial) -> None:
+        """Let a trial of the storage have what was drawn."""
+        place = self._storage.get_trial_id_from_study_id_trial_number(self._kept_id, kept.number)
+        for name, distribution in drawn.distributions.items():
+            value = distribution.to_internal_repr(drawn.params[name])
+            self._storage.set_trial_param(place, name, value, distribution)
 
     def _both(self, number: int) -> list[optuna.Trial]:
         """A trial on both sides, whichever driver asked for it."""

@@ -131,16 +131,20 @@ def _started(errand: Errand) -> BaseProcess:
 
 def _work(errand: Errand) -> None:
     """What a process of its own does; a failure that has a reason is left as `error.txt`."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches all processes, and the first one ends the others
+    # Ctrl-C reaches all processes, and the first one ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     error = errand.folder / "error.txt"
     error.unlink(missing_ok=True)
     try:
         train(errand)
-    except (TrialError, UserError) as problem:
-        error.write_text(str(problem))
-        sys.exit(1)
+    except Exception as problem:
+        known = isinstance(problem, TrialError | UserError)
+        with contextlib.suppress(OSError):  # the disk may be full, and that be the reason
+            errand.folder.mkdir(parents=True, exist_ok=True)
+            error.write_text(str(problem) if known else f"{type(problem).__name__}: {problem}".splitlines()[0])
+        if known:
+            sys.exit(1)
+        raise
 
 
 def _asker_is_there() -> bool:

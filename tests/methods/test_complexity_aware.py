@@ -150,6 +150,22 @@ def test_a_layer_that_nobody_asks_for_goes_as_a_whole() -> None:
     assert method.prune(model, blueprint, []) == [Cut("inner2_2", ())]
 
 
+def test_a_layer_that_is_decided_against_takes_its_weights_along(small_digits: Data) -> None:
+    settings = {"theta_learning_rate": 0.0, "freeze_share": 0.0}
+    plan = Plan(0, "digits", "complexity-aware", "resnet", "classification", 2, 3, None, settings)
+    training = Trainer(plan, small_digits)
+    training.epoch()
+    unlikely = training.model.variables.chances["inner2_2"].layer
+    with torch.no_grad():
+        unlikely.theta.fill_(0.4)
+    before = training.points[-1]
+    point = training.epoch()
+    assert (before.widths["inner2_2"] > 0, point.widths["inner2_2"]) == (True, 0)
+    assert point.parameters < before.parameters and point.macs < before.macs
+    chances = training.model.variables.chances.values()
+    assert all(bool((one.filters.theta == 1).all()) for one in chances)
+
+
 def test_the_price_rises_until_the_finish() -> None:
     method, model, _, _ = attached("plain-cnn", theta_start=1.0, pruning_strength=0.4)
     asked = []

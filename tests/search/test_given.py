@@ -14,13 +14,14 @@ from optuna.trial import TrialState
 
 from gnap_search import spec
 from gnap_search.errors import UserError
-from gnap_search.results import History
+from gnap_search.results import History, Point
 from gnap_search.runs import Run
 from gnap_search.search import coverage, enqueued, known, storage
 from gnap_search.search.gathering import Gathering
 from gnap_search.search.given import Given, Known, Sources
 from gnap_search.search.ledger import Ledger
 from gnap_search.search.marks import ENQUEUED, FROM_STUDY
+from gnap_search.search.standing import Standing
 from tests.search.conftest import PARAMETERS, Notes, a_point, small_study
 
 DIGEST = "1234"
@@ -176,6 +177,31 @@ def test_what_is_known_stands_for_spread_out_proposals(held: BaseStorage) -> Non
     warm = driver(held, study, Given(known=some_known(coverage.size(study) - 1)))
     first, second = asks(warm, 2)
     assert first.settings in spread_out and second.settings not in spread_out
+
+
+def test_a_search_at_one_size_learns_from_what_is_known(held: BaseStorage, tmp_path: Path) -> None:
+    """Small growth factors are the good ones, as the other study has found out."""
+    study = small_study(trials=40)
+    (tmp_path / "study.toml").write_text(study.to_toml())
+    factors = [1.2 + place / 25 for place in range(20)]
+    theirs = tuple(
+        Known("other", {**FITTING, "growth_factor": factor}, _by_factor(place, factor))
+        for place, factor in enumerate(factors)
+    )
+    ledger = driver(held, study, Given(known=theirs))
+    ledger.standing = Standing(Run(tmp_path), Notes())
+    asked = []
+    for ask in asks(ledger, 12):
+        asked.append(float(ask.settings["growth_factor"]))
+        point = _by_factor(ask.number, asked[-1])
+        ledger.standing.report(ask.number, [point], None)
+        ledger.complete(ask.number, point)
+    assert sum(factor < 1.5 for factor in asked) >= 10
+
+
+def _by_factor(trial: int, factor: float) -> Point:
+    accuracy = 0.95 if factor < 1.4 else 0.5 + factor / 100
+    return a_point(trial=trial, epoch=3, parameters=500 + trial, validation_accuracy=accuracy)
 
 
 def test_nsgaii_breeds_from_what_is_known(held: BaseStorage) -> None:
