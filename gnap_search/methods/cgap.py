@@ -66,9 +66,13 @@ class _Salient(torch.autograd.Function):
 
 
 class FilterMask(masks.Mask):
-    """A mask over filters, with the saliency of each since it was last set to zero."""
+    """A mask over filters, with the saliency of each since it was last set to zero.
+
+    `settled` says whether all filters stay in the epoch of the moment.
+    """
 
     saliency: Tensor
+    settled = False
 
     def __init__(self, weight: Tensor) -> None:
         super().__init__(torch.ones_like(weight, dtype=torch.bool))
@@ -105,26 +109,32 @@ class CGaP(FixedWidths):
 
     @torch.no_grad()
     def prepare(self, model: nn.Module, progress: Progress) -> str:
-        """Forget the saliency of the epoch before; in the pruning part of the finish, mask small weights."""
+        """Forget the saliency of the epoch before; in the pruning part of the finish, mask small weights.
+
+        Their share is full in the last epoch of that part.
+        """
         layers = masks.masked(model, FilterMask)
+        pruned = progress.done - progress.finish + 1  # epochs by the end of this one
+        share = self.pruning_share * (progress.total - progress.finish)
+        epochs = math.ceil(round(share, 9))  # rounded first, because 0.28 * 25 is a little more than 7
+        closing = 0 < pruned <= epochs
         for layer in layers:
             layer.mask.saliency.zero_()
-        if not progress.finishing:
-            return "growing"
-        if progress.finished_share >= self.pruning_share:
-            return "finishing"
-        for layer in layers:
-            layer.mask.kept.copy_(larger(layer.weight, self._quantile(progress)))
-        return "pruning"
-
-    def _quantile(self, progress: Progress) -> float:
-        """The share of small weights in the coming epoch; it is full in the last one that prunes."""
-        epochs = math.ceil(self.pruning_share * (progress.total - progress.finish))
-        return self.pruning_quantile * (progress.done - progress.finish + 1) / epochs
+            layer.mask.settled = progress.finishing and not closing
+            if closing:
+                layer.mask.kept.copy_(larger(layer.weight, self.pruning_quantile * pruned / epochs))
+        if closing:
+            return "pruning"
+        return "finishing" if progress.finishing else "growing"
 
     def prune(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
-        """Remove the channels whose filters are left with far fewer weights than their group's average."""
+        """Remove the channels whose filters are left with far fewer weights than their group's average.
+
+        Late in the finish none goes: with each that has gone the average rises, and would take more along.
+        """
         del history
+        if any(layer.mask.settled for layer in masks.masked(model, FilterMask)):
+            return []
         cuts: list[Edit] = []
         for group, kept in _of_channels(model, blueprint, lambda mask: mask.kept.flatten(1).sum(1)).items():
             keep = torch.nonzero(kept >= self.removal_share * kept.mean()).flatten().tolist()

@@ -156,8 +156,9 @@ class GNAP:
         return [*opening, *self._widening(history[-1].widths)]
 
     def _widening(self, widths: Mapping[str, int]) -> list[Edit]:
-        return [
-            Grow(group, max(1, math.ceil(width * (self.growth_factor - 1))), self.birth_scale)
+        share = self.growth_factor - 1
+        return [  # rounded first, because 10 * (1.1 - 1) is a little more than 1
+            Grow(group, max(1, math.ceil(round(width * share, 9))), self.birth_scale)
             for group, width in widths.items()
             if width and self.growth_factor > 1
         ]

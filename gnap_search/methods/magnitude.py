@@ -29,13 +29,17 @@ from gnap_search.structure.model import Blueprint
 
 
 class PruningMask(Mask):
-    """A mask that begins full and remembers how many weights those were: `initial`, a whole number."""
+    """A mask that begins full.
 
-    initial: Tensor
+    It remembers how many weights compete with its own, these included: `rivals`, a whole number, which stays
+    when layers vanish.
+    """
 
-    def __init__(self, weight: Tensor) -> None:
+    rivals: Tensor
+
+    def __init__(self, weight: Tensor, rivals: int) -> None:
         super().__init__(torch.ones_like(weight, dtype=torch.bool))
-        self.register_buffer("initial", torch.tensor(weight.numel()))
+        self.register_buffer("rivals", torch.tensor(rivals))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +55,12 @@ class Magnitude(FixedWidths):
     def attach(self, model: nn.Module, blueprint: Blueprint) -> None:
         """A full mask over every weight."""
         del blueprint
-        attach(model, lambda weights: [PruningMask(weight) for weight in weights])
+        attach(model, self._masks)
+
+    def _masks(self, weights: Sequence[Tensor]) -> list[PruningMask]:
+        every = sum(weight.numel() for weight in weights)
+        alone = self.ranking == "layer"
+        return [PruningMask(weight, weight.numel() if alone else every) for weight in weights]
 
     def prepare(self, model: nn.Module, progress: Progress) -> str:
         """Prune to the density that the coming epoch has; in the finish it is the final one."""
@@ -77,9 +86,9 @@ METHOD = Magnitude
 
 @torch.no_grad()
 def _keep_largest(layers: Sequence[Masked[PruningMask]], density: float) -> None:
-    """Mask all but the largest weights of some layers, of which that share of the initial ones may stay."""
+    """Mask all but the largest weights of some layers that compete, of which a share may stay."""
     magnitudes = torch.cat([(layer.weight * layer.mask.kept).abs().flatten() for layer in layers])
-    allowed = round(density * sum(int(layer.mask.initial) for layer in layers))
+    allowed = round(density * int(layers[0].mask.rivals))
     largest = magnitudes.topk(min(max(1, allowed), len(magnitudes))).indices
     chosen = torch.zeros_like(magnitudes, dtype=torch.bool).index_fill_(0, largest, value=True)
     for layer, part in zip(layers, chosen.split([layer.weight.numel() for layer in layers]), strict=True):

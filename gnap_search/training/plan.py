@@ -21,7 +21,7 @@ class TrainingSettings:
     )
     learning_rate: float = setting(1e-2, "learning rate of the weights", Bounds(0, 100))
     weight_decay: float = setting(1e-2, "weight decay of the weights; AdamW's is decoupled", Bounds(0, 10))
-    batch_size: int = setting(0, "images a step; 0 is 128, or fewer on small data", Bounds(0))
+    batch_size: int = setting(0, "images a step, 2 at least; 0 is 128, or fewer on small data", Bounds(0))
     finishing_share: float = setting(0.5, "share of the epochs without growth", Bounds(0, 1))
     augmented_share: float = setting(0.5, "share of the training images that are augmented", Bounds(0, 1))
     seed_scale: float = setting(1.0, "starting widths / the network's own", Bounds(0.01, 64))

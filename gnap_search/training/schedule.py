@@ -51,9 +51,12 @@ def random_state(seed: int, epoch: int, device: str = "cpu") -> Iterator[None]:
 
 
 def batches(images: int, size: int, order: torch.Generator, device: str = "cpu") -> Sequence[Tensor]:
-    """Shuffled indices on `device`, in batches of nearly equal size, so that none is too small for a norm."""
+    """Shuffled indices on `device`, in batches of nearly equal size, so that none is too small for a norm.
+
+    None is of a single image, though with a `size` of 2 one may then be of 3.
+    """
     shuffled = torch.randperm(images, generator=order).to(device)
-    return shuffled.tensor_split(math.ceil(images / size))
+    return shuffled.tensor_split(max(1, min(math.ceil(images / size), images // 2)))
 
 
 def learning_rate_share(position: float, at: Progress) -> float:

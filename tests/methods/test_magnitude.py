@@ -98,7 +98,7 @@ def test_a_trial_ends_with_the_share_of_its_first_weights_that_was_asked(
 
 def test_what_dies_with_a_channel_counts_as_pruned(small_digits: Data) -> None:
     training = train(small_digits, density=0.02)
-    initial = sum(int(layer.mask.initial) for layer in masked(training.model, PruningMask))
+    (initial,) = {int(layer.mask.rivals) for layer in masked(training.model, PruningMask)}
     assert initial == training.points[0].weights
     assert sum(training.widths.values()) < sum(training.points[0].widths.values())
     assert training.points[-1].weights <= round(0.02 * initial)

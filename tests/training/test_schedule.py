@@ -16,8 +16,9 @@ def test_an_epoch_visits_every_image_once_in_batches_of_nearly_one_size(
     batches = schedule.batches(images, size, schedule.generator(3, epoch, "order"))
     assert torch.cat(list(batches)).sort().values.equal(torch.arange(images))
     lengths = {len(batch) for batch in batches}
-    assert max(lengths) <= size
+    assert max(lengths) <= size or (size, max(lengths)) == (2, 3)
     assert max(lengths) - min(lengths) <= 1
+    assert min(lengths) > 1, "a norm has nothing to compare a single image with"
 
 
 def test_order_depends_on_seed_epoch_and_purpose_alone() -> None:
