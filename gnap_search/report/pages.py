@@ -188,7 +188,7 @@ def next_steps(name: str, failed: int, lost: int, ending: Ending, launch: spec.L
     if ending == "patience":
         lines.append(f"ended: {_no_progress(launch)}; go on with: gnap-search resume {name}{NO_PATIENCE}")
     if failed:
-        for_good = f", {lost} of them twice" if lost else ", and succeeded when they were tried again"
+        for_good = f", {lost} of them twice" if lost else " at first, and none when tried again"
         lines.append(f"{wording.plural(failed, 'trial')} failed{for_good}; see: gnap-search show {name}")
     lines.append(f"see what its figures are with fresh seeds: gnap-search confirm {name}")
     lines.append(f"look at all of it: gnap-search report {name}")

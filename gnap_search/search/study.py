@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import json
 import os
+import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,18 +73,33 @@ def opened(
         with DriverLock(folder):
             held = storage.connect(folder, launch.storage)
             trials = storage.study(held, folder.name, study.costs)
+            _keep_environment(folder, digest)
+            if launch.storage and not exists:
+                _claim(trials, folder)
             given = Given.read(folder).and_more(given)
             if given != Given():
                 given.keep(folder)
-            _keep_descriptions(study, folder, launch, digest)
+            _keep_descriptions(study, folder, launch)
             yield Ledger(trials, held, study, given)
             held.remove_session()
 
 
-def _keep_descriptions(study: spec.Study, folder: Path, launch: spec.Launch, digest: str) -> None:
-    """Write what describes the run; study.toml comes last, because a folder is a run when it has one."""
+def _keep_environment(folder: Path, digest: str) -> None:
+    """Write on what the run began, if that has not been done."""
     if not (folder / "environment.json").exists():
         write_atomically(folder / "environment.json", json.dumps(_environment(digest), indent=1))
+
+
+def _claim(trials: optuna.Study, folder: Path) -> None:
+    """Have a new study of a storage for this folder alone: another may have just made it, with no trial yet."""
+    run = str(Run(folder).environment.get("run", ""))
+    if trials.user_attrs.setdefault("run", run) != run:
+        raise UserError(f"The storage holds another study named {folder.name!r}; take another --study.")
+    trials.set_user_attr("run", run)
+
+
+def _keep_descriptions(study: spec.Study, folder: Path, launch: spec.Launch) -> None:
+    """Write what describes the run; study.toml comes last, because a folder is a run when it has one."""
     write_atomically(folder / "launch.toml", launch.to_toml())
     write_atomically(folder / "study.toml", study.to_toml())
 
@@ -92,6 +108,7 @@ def _environment(digest: str) -> dict[str, Any]:
     return {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
+        "run": secrets.token_hex(8),
         "data_digest": digest,
         **environment.record(),
     }

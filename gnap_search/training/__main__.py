@@ -56,7 +56,8 @@ def _run(asked: argparse.Namespace) -> int:
     ]
     for errand in errands:
         standalone.refuse_other_plan(errand.plan, errand.folder)
-    errands[0].load(download=True)  # what is wrong with the data is told before anything is written
+    data = errands[0].load(download=True)  # what is wrong with it is told before anything is written
+    _refuse_other_data(errands, data.digest)
     if asked.workers > 1 and asked.device != "cpu" and (advice := sharing.advice()):
         _tell(advice)
     with loop.sole(asked.out):
@@ -68,6 +69,16 @@ def _run(asked: argparse.Namespace) -> int:
         f"{len(results)} of {len(errands)} trainings finished; see {asked.out / 'results.json'}\n"
     )
     return BROKEN_DOWN if failures else 0
+
+
+def _refuse_other_data(errands: Sequence[Errand], digest: str) -> None:
+    """Trainings on different images must not come to one front, nor to one mean."""
+    for result in _results(errands):
+        if result["data_digest"] != digest:
+            raise UserError(
+                f"Trial {result['trial']} was trained on other data (digest {result['data_digest'][:12]}, now "
+                f"{digest[:12]}); give the same data, or name another --out."
+            )
 
 
 def _train(errands: Sequence[Errand], workers: int, out: Path) -> dict[int, str]:

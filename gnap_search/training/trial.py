@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from gnap_search.contracts import Data
-from gnap_search.errors import CorruptCheckpoint, TrialError
+from gnap_search.errors import CorruptCheckpoint, TrialError, UserError
 from gnap_search.front import dominates
 from gnap_search.results import History, Point
 from gnap_search.structure import model as models
@@ -35,6 +35,9 @@ class Trial:
     """A trainer together with the folder that it leaves its results in.
 
     The networks of the `kept` epochs are left there even where other points beat them.
+
+    Raises:
+        UserError: the folder's training was on other data.
 
     Attributes:
         told: the points that stand in its history; after a kill they may be ahead of the trainer.
@@ -114,7 +117,8 @@ class Trial:
         """
         self.tell()
         if self._kept != len(self.points):
-            checkpoint.save(self._checkpoint, *self.trainer.state())
+            tensors, state = self.trainer.state()
+            checkpoint.save(self._checkpoint, tensors, {**state, "data": self._data.digest})
             self._kept, self._kept_at = len(self.points), time.monotonic()
 
     def _keep_plan(self) -> None:
@@ -127,7 +131,9 @@ class Trial:
         self.told, notice = list(self._history), None
         try:
             if self._checkpoint.exists():
-                self.trainer.restore(*checkpoint.load(self._checkpoint))
+                tensors, state = checkpoint.load(self._checkpoint)
+                self._refuse_other_data(state.get("data", self._data.digest))
+                self.trainer.restore(tensors, state)
         except CorruptCheckpoint as problem:
             self._checkpoint.unlink()
             self.told = []
@@ -160,6 +166,13 @@ class Trial:
             "config": dict(self.plan.settings),
         }
         self._networks[point.epoch] = models.Snapshot.of(self.trainer.classifier, notes)
+
+    def _refuse_other_data(self, digest: str) -> None:
+        if digest != self._data.digest:
+            raise UserError(
+                f"{self.folder} holds a training on other data (digest {digest[:12]}, now "
+                f"{self._data.digest[:12]}); give the same data, or choose another folder."
+            )
 
     def _refuse_if_lost(self) -> None:
         if not self._owned():

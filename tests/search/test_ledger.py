@@ -202,6 +202,15 @@ def test_a_retry_that_another_program_has_queued_keeps_its_number(desk_on_disk):
     assert ledger.ask() is None and one.states()[1] == TrialState.COMPLETE
 
 
+def test_a_trial_that_another_program_has_queued_in_part_is_kept_as_it_was_drawn(desk_on_disk):
+    one = desk_on_disk(trials=2)
+    one.driver()
+    one.optuna.enqueue_trial({"growth_factor": 1.5})
+    ask = one.driver().ask()
+    assert ask.settings["growth_factor"] == 1.5 and one.optuna.get_trials()[0].params == ask.settings
+    assert one.driver().adopt() == [ask]
+
+
 @pytest.mark.parametrize("sampler", ["tpe", "nsgaii", "qmc", "random"])
 def test_what_the_ledger_says_is_what_its_storage_has(desk_on_disk, sampler: str):
     one = desk_on_disk(trials=8, sampler=sampler, constraints={"max_params": 900})

@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -52,6 +54,31 @@ def test_looking_does_not_lock(tmp_path: Path):
     refuse_if_driven(tmp_path)
     with DriverLock(tmp_path):
         pass
+
+
+def test_whoever_looks_turns_no_driver_away(tmp_path: Path):
+    with DriverLock(tmp_path):
+        pass
+    with (tmp_path / "driver.lock").open() as looked_at:
+        fcntl.flock(looked_at, fcntl.LOCK_SH)
+        refuse_if_driven(tmp_path)
+        threading.Timer(0.2, looked_at.close).start()
+        with DriverLock(tmp_path):
+            pass
+
+
+def test_what_is_open_for_reading_is_locked_as_nfs_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with DriverLock(tmp_path):
+        pass
+    flock = fcntl.flock
+
+    def of_nfs(file: IO[str], kind: int) -> None:
+        if kind & fcntl.LOCK_EX and not file.writable():
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flock(file, kind)
+
+    monkeypatch.setattr(fcntl, "flock", of_nfs)
+    refuse_if_driven(tmp_path)
 
 
 def test_a_file_system_without_locks_is_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

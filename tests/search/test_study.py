@@ -89,6 +89,14 @@ def test_a_lost_storage_is_told(tmp_path: Path):
     refused(tmp_path / "one", small_study(), "lost its study.db")
 
 
+@pytest.mark.parametrize("name", ["what?now", "feature%2Fx", "a%20b", "50 %", "é"])
+def test_a_run_folder_keeps_its_trials_whatever_lies_in_its_path(tmp_path: Path, name: str):
+    create(tmp_path / name / "one")
+    assert (tmp_path / name / "one" / "study.db").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    create(tmp_path / name / "one")
+
+
 def test_another_storage_than_the_first_is_refused(tmp_path: Path):
     create(tmp_path / "one")
     place = spec.Launch(storage=f"sqlite:///{tmp_path}/other.db")
@@ -132,6 +140,18 @@ def test_a_name_that_the_storage_has_already_is_refused(tmp_path: Path):
         "another study named 'one'",
         spec.Launch(storage=address),
     )
+
+
+def test_a_name_that_another_folder_is_about_to_use_is_refused(tmp_path: Path):
+    place = spec.Launch(storage=f"sqlite:///{tmp_path}/shared.db")
+    with (
+        study.opened(small_study(), tmp_path / "one", place, "1234"),
+        pytest.raises(UserError, match="another study named 'one'"),
+        study.opened(small_study(), tmp_path / "elsewhere" / "one", place, "1234"),
+    ):
+        pass
+    (tmp_path / "one" / "environment.json").unlink()
+    create(tmp_path / "one", "1234", storage=place.storage)
 
 
 def test_settings_that_no_trial_accepts_are_refused(tmp_path: Path):

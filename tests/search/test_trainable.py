@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,22 @@ def test_an_exception_is_a_failure_with_one_line_and_its_story_in_the_folder(con
     result = Worker(configuration).step()
     assert result["failure"].startswith("FileExistsError: ") and "\n" not in result["failure"]
     assert "Traceback" in (Path(configuration["folder"]) / "error.txt").read_text()
+
+
+def test_a_process_that_an_exception_may_have_spoilt_begins_no_other_trial(
+    configure, monkeypatch: pytest.MonkeyPatch
+):
+    configuration = configure(0)
+    Path(configuration["folder"]).mkdir(parents=True)
+    (Path(configuration["folder"]) / "models").write_text("in the way")
+    worker = Worker(configuration)
+    worker.step()
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    with pytest.raises(SystemExit):
+        worker.reset_config(configure(1))
+    diverged = Worker(configure(2, **DIVERGING))
+    finish(diverged)
+    assert diverged.reset_config(configure(3)), "the settings were to blame, not the process"
 
 
 @pytest.mark.parametrize("file", ["history.draft", "checkpoint.draft", "models/1.draft"])

@@ -133,6 +133,35 @@ def test_one_that_has_finished_is_not_repeated(errand: Errand) -> None:
     assert list(loop.run([errand], workers=1)) == []
 
 
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [(UserError("no data"), "no data"), (MemoryError("of 3 GiB\n(advice)"), "MemoryError: of 3 GiB")],
+)
+def test_why_a_process_failed_is_left_behind(
+    errand: Errand, monkeypatch: pytest.MonkeyPatch, problem: Exception, told: str
+) -> None:
+    def fail(_: Errand) -> None:
+        raise problem
+
+    monkeypatch.setattr(loop, "train", fail)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # Ctrl-C goes on ending the tests
+    with pytest.raises((SystemExit, MemoryError)):
+        loop._work(errand)
+    assert errand.failure == told
+
+
+def test_one_folder_has_trainings_on_one_data_set(
+    errand: Errand, small_digits: Data, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop.train(errand)
+    out = errand.folder.parents[1]
+    (out / "asked.toml").write_text('dataset = "digits"\nepochs = 2\n[[trial]]\npruning_strength = 1e-3\n')
+    changed = dataclasses.replace(small_digits, digest="0123456789abcdef")
+    monkeypatch.setattr(Errand, "load", lambda *_, **__: changed)
+    assert main([str(out / "asked.toml"), "--out", str(out)]) == 2
+    assert "Trial 0 was trained on other data" in capsys.readouterr().err
+
+
 def test_the_table_has_means_over_seeds() -> None:
     results = [
         {

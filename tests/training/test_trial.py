@@ -195,6 +195,16 @@ def test_a_corrupt_checkpoint_restarts_the_trial_and_says_so(
     assert timeless(again.points) == timeless(whole.points[:1])
 
 
+def test_a_training_on_other_data_is_not_gone_on_with(small_digits: Data, tmp_path: Path) -> None:
+    trial = Trial(PLAN, small_digits, tmp_path)
+    trial.advance()
+    trial.keep()
+    before = written(tmp_path)
+    with pytest.raises(UserError, match=r"holds a training on other data \(digest .*, now 0123456789ab\)"):
+        Trial(PLAN, dataclasses.replace(small_digits, digest="0123456789abcdef"), tmp_path)
+    assert written(tmp_path) == before
+
+
 def test_one_flipped_bit_is_found(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     checkpoint.save(path, {"a": torch.arange(1000.0)}, {"widths": {}})
