@@ -91,7 +91,7 @@ def _keep_environment(folder: Path, digest: str) -> None:
 
 
 def _claim(trials: optuna.Study, folder: Path) -> None:
-    """Have a new study of a storage for this folder alone: another may have just made it, with no trial yet."""
+    """Have a new study of a storage for this folder alone: another may have made it, with no trial yet."""
     run = str(Run(folder).environment.get("run", ""))
     if trials.user_attrs.setdefault("run", run) != run:
         raise UserError(f"The storage holds another study named {folder.name!r}; take another --study.")

@@ -76,8 +76,8 @@ def _refuse_other_data(errands: Sequence[Errand], digest: str) -> None:
     for result in _results(errands):
         if result["data_digest"] != digest:
             raise UserError(
-                f"Trial {result['trial']} was trained on other data (digest {result['data_digest'][:12]}, now "
-                f"{digest[:12]}); give the same data, or name another --out."
+                f"Trial {result['trial']} was trained on other data (digest {result['data_digest'][:12]}, "
+                f"now {digest[:12]}); give the same data, or name another --out."
             )
 
 

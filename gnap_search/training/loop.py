@@ -139,9 +139,10 @@ def _work(errand: Errand) -> None:
         train(errand)
     except Exception as problem:
         known = isinstance(problem, TrialError | UserError)
+        reason = str(problem) if known else f"{type(problem).__name__}: {problem}".splitlines()[0]
         with contextlib.suppress(OSError):  # the disk may be full, and that be the reason
             errand.folder.mkdir(parents=True, exist_ok=True)
-            error.write_text(str(problem) if known else f"{type(problem).__name__}: {problem}".splitlines()[0])
+            error.write_text(reason)
         if known:
             sys.exit(1)
         raise
