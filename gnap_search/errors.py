@@ -18,6 +18,12 @@ class CorruptCheckpoint(Exception):
     """A checkpoint cannot be read; the trial restarts from its first epoch and says so."""
 
 
+def first_line(problem: BaseException) -> str:
+    """What a library says of a problem, as far as it fits into a sentence."""
+    lines = str(problem).strip().splitlines() or [type(problem).__name__]
+    return lines[0].strip().rstrip(".:")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A clause that helps with a misspelt name: the closest known one, or all of them."""
     known = sorted(known)

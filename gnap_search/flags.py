@@ -101,10 +101,13 @@ AugmentationFlag = Annotated[
 ]
 
 
+DATA_ROOT = "The folder of the data sets, by default a cache of yours; or where a study's own images lie now."
+
+
 class Located(TypedDict, total=False):
     """Where data lie."""
 
-    data_root: Annotated[Path, Flag("The folder of the data sets; by default a cache of yours.")]
+    data_root: Annotated[Path, Flag(DATA_ROOT)]
     download: Annotated[bool, Flag("Whether missing data may be fetched.", "--download/--no-download")]
 
 

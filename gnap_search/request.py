@@ -90,10 +90,15 @@ def read(path: Path) -> spec.Study | spec.SpaceFile:
 
 def name(dataset: str, method: str) -> str:
     """The name that a study goes by when none is given: data set and method, safe as a folder's name."""
-    if _may_be_folder(dataset):
+    if may_be_folder(dataset):
         dataset = Path(dataset).resolve().name
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{dataset}-{method}").lstrip("-._")
     return safe[-100:].lstrip("-._")
+
+
+def may_be_folder(dataset: str) -> bool:
+    """Whether a data set's name is that of no known one and of no function, and so a folder's."""
+    return dataset not in catalog.names("datasets") and ":" not in dataset
 
 
 def _checked(meant: spec.Study, source: str = "") -> spec.Study:
@@ -165,16 +170,12 @@ def _kept(parameters: Mapping[str, Any], before: str, methods: str) -> dict[str,
 def _from_anywhere(dataset: str) -> str:
     """A data set's name as it holds in any working directory: a path becomes absolute."""
     folder = Path(dataset).expanduser()
-    return str(folder.resolve()) if _may_be_folder(dataset) and folder.is_dir() else dataset
-
-
-def _may_be_folder(dataset: str) -> bool:
-    return dataset not in catalog.names("datasets") and ":" not in dataset
+    return str(folder.resolve()) if may_be_folder(dataset) and folder.is_dir() else dataset
 
 
 def _refuse_unknown_dataset(dataset: str, source: str) -> None:
     known = catalog.names("datasets")
-    if _may_be_folder(dataset) and not Path(dataset).expanduser().is_dir():
+    if may_be_folder(dataset) and not Path(dataset).expanduser().is_dir():
         raise UserError(
             f"{source}: dataset = {dataset!r} is no data set and no folder; {nearest(dataset, known)}"
         )

@@ -154,7 +154,7 @@ class Run:
         if other is not None:
             raise UserError(
                 f"Study {self.name!r} was trained on other data (digest {other[:12]}, here {digest[:12]}); "
-                "name the folder of the same data with --data-root."
+                "bring these back, or name where they lie now with --data-root."
             )
 
     @property

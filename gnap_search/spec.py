@@ -30,6 +30,7 @@ from gnap_search.space import Parameter, Parameters
 M = TypeVar("M", bound=BaseModel)
 Scheduler = Literal["pareto-halving", "none"]
 Sampler = Literal["tpe", "nsgaii", "gp", "random", "qmc"]
+ImageSize = Annotated[int | None, Field(ge=8, le=512)]
 OPTIMIZER = "optimizer"
 STEPS = ("learning_rate", "weight_decay")  # what is right for one optimizer and wrong for another
 LONGEST_TIMEOUT = 1e9  # seconds, thirty years; what a thread can wait for is bounded
@@ -90,7 +91,7 @@ class Study(_Frozen):
     seed: int = Field(0, ge=0, lt=2**32)
     sampler: Sampler = "tpe"
     scheduler: Scheduler = "pareto-halving"
-    image_size: int | None = Field(None, ge=8, le=512)
+    image_size: ImageSize = None
     training_images: int | None = Field(None, ge=2)
     augmentation: tuple[str, ...] | None = None
     constraints: Constraints = Constraints()
@@ -193,6 +194,19 @@ class SpaceFile(_Frozen):
     summary: str = ""
     method: str
     parameters: Parameters
+
+
+class _Sized(_Frozen):
+    image_size: ImageSize = None
+
+
+def image_size(asked: int | None) -> int | None:
+    """A side of images, as a study takes it.
+
+    Raises:
+        UserError: it is out of bounds.
+    """
+    return _validated(_Sized, {"image_size": asked}, "").image_size
 
 
 def images(dataset: str, image_size: int | None, training_images: int | None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from gnap_search.contracts import Data
     from gnap_search.export import Evaluation, Exported, Prediction
     from gnap_search.search.given import Sources
+    from gnap_search.search.launch import Load
     from gnap_search.single import Trained
     from gnap_search.structure import Shape
 
@@ -116,7 +118,7 @@ def pareto(
     name = name or request.name(meant.dataset, meant.method)
     folders.check_name(name)
     sources = _sources(cast(Beginning, asked), Path(runs))
-    return _search(meant, Path(runs) / name, launch, listener, sources)
+    return _search(meant, Path(runs) / name, launch, listener, _load, sources)
 
 
 def resume(
@@ -137,7 +139,7 @@ def resume(
     placed = {key: value for key, value in asked.items() if key in spec.Launch.model_fields}
     launch = spec.launch({**run.launch.model_dump(), **placed})
     sources = _sources(cast(Beginning, asked), Path(runs))
-    return _search(meant, run.folder, launch, listener, sources, extend=True)
+    return _search(meant, run.folder, launch, listener, _finding(run, asked), sources, extend=True)
 
 
 def studies(*, runs: Path = RUNS) -> list[Status]:
@@ -269,7 +271,7 @@ def confirm(
     points = _meant(run.front(), wanted)
     placed = {key: value for key, value in wanted.items() if key in spec.Launch.model_fields}
     launch = spec.launch({**run.launch.model_dump(), **placed})
-    summary = confirming.run(run, points, seeds, launch, listener or Quiet(), _load)
+    summary = confirming.run(run, points, seeds, launch, listener or Quiet(), _finding(run, wanted))
     return Confirmation(
         run,
         {point.id: run.confirmed.get(point.id) for point in points},
@@ -287,7 +289,8 @@ def export(
     listener hears, before anything is written, which files have lost accuracy by rounding.
 
     Raises:
-        UserError: the front is empty, no point fits, or a file does not give the network's answers.
+        UserError: the front is empty, no point fits, the data are not those of the study, or a file does not
+            give the network's answers.
     """
     from gnap_search.export import package
     from gnap_search.structure import model
@@ -295,7 +298,8 @@ def export(
     run = study(name, runs=runs)
     point = pick(run, wanted)
     classifier, notes = model.load(run.model(point))
-    data = _load(run.study, _located(run, wanted))
+    data = _data(run, wanted)
+    run.refuse_other_data(data.digest)
     directory = wanted.get("directory", run.folder / "exports" / point.id)
     formats = wanted.get("formats", ("safetensors",))
     return package(
@@ -320,9 +324,7 @@ def publish(name: str, *, runs: Path = RUNS, **wanted: Unpack[Publishing]) -> li
 
     run = study(name, runs=runs)
     directory = Path(wanted.get("directory", run.folder / "published"))
-    return publication.publish(
-        run, lambda: _load(run.study, _located(run, wanted)), budget(wanted), directory
-    )
+    return publication.publish(run, lambda: _data(run, wanted), budget(wanted), directory)
 
 
 def pick(run: Run, wanted: Exporting) -> Point:
@@ -350,21 +352,22 @@ def budget(limits: Limited) -> Budget:
 def evaluate(model: Path, **on: Unpack[Evaluating]) -> Evaluation:
     """Accuracy, parameters, MACs, size and latency of an exported file.
 
+    The images of a folder get the size that the file takes, unless another is asked for.
+
     Raises:
         UserError: the file or the data set is not there, or the one was not made for the other.
     """
     from gnap_search import datasets
     from gnap_search.export import evaluate as evaluated
+    from gnap_search.export import side_of
 
     split = on.get("split", "test")
     if split not in get_args(SplitName):
         raise UserError(f"Unknown split {split!r}; it should be train, validation or test.")
-    data = datasets.load(
-        on.get("dataset", request.DEFAULT_DATASET),
-        on.get("data_root"),
-        image_size=on.get("image_size"),
-        download=on.get("download", True),
-    )
+    dataset, size = on.get("dataset", request.DEFAULT_DATASET), spec.image_size(on.get("image_size"))
+    if size is None and request.may_be_folder(dataset):
+        size = side_of(Path(model))
+    data = datasets.load(dataset, on.get("data_root"), image_size=size, download=on.get("download", True))
     return evaluated(Path(model), data, cast(SplitName, split))
 
 
@@ -476,13 +479,14 @@ def _search(
     folder: Path,
     launch: spec.Launch,
     listener: Listener | None,
+    load: Load,
     sources: Sources,
     *,
     extend: bool = False,
 ) -> Outcome:
     from gnap_search.search import launch as launching
 
-    summary = launching.run(study, folder, launch, listener or Quiet(), _load, sources, extend=extend)
+    summary = launching.run(study, folder, launch, listener or Quiet(), load, sources, extend=extend)
     return Outcome(Run(folder), summary.front, summary.complete, summary.failed, summary.lost, summary.ending)
 
 
@@ -496,18 +500,46 @@ def _sources(asked: Beginning, runs: Path) -> Sources:
     )
 
 
-def _located(run: Run, elsewhere: Located) -> spec.Launch:
-    """How a study ran last, with its data where they are said to lie now."""
+def _data(run: Run, elsewhere: Located) -> Data:
+    """The data of a study, from where they are said to lie now, or else from where it had them last."""
     where = {key: value for key, value in elsewhere.items() if key in Located.__annotations__}
-    return run.launch.model_copy(update=where)
+    return _finding(run, elsewhere)(run.study, run.launch.model_copy(update=where))
 
 
-def _load(study: spec.Study, launch: spec.Launch) -> Data:
+def _finding(run: Run, elsewhere: Located) -> Load:
+    """What loads the data of a study that exists: its folder of images may have been moved."""
+    return functools.partial(_load, moved=_moved(run, elsewhere))
+
+
+def _moved(run: Run, elsewhere: Located) -> Path | None:
+    """Where a study's folder of images lies now, if it was moved.
+
+    What is told now counts. What the last launch was told counts only where the folder is gone: before
+    folders could be moved, it said nothing of them.
+
+    Raises:
+        UserError: the folder is gone, and nothing tells where to.
+    """
+    folder, told = run.study.dataset, elsewhere.get("data_root")
+    if not request.may_be_folder(folder):
+        return None
+    if told is None and not Path(folder).expanduser().is_dir():
+        told = run.launch.data_root
+        if told is None:
+            raise UserError(
+                f"There is no folder {folder} any more, and study {run.name!r} is on its images; "
+                "name where they lie now with --data-root."
+            )
+    return None if told is None else Path(told)
+
+
+def _load(study: spec.Study, launch: spec.Launch, moved: Path | None = None) -> Data:
     from gnap_search import datasets
 
     return datasets.load(
         study.dataset,
         launch.data_root,
+        moved=moved,
         image_size=study.image_size,
         training_images=study.training_images,
         download=launch.download,

@@ -22,6 +22,7 @@ def load(
     name: str,
     root: Path | None = None,
     *,
+    moved: Path | None = None,
     image_size: int | None = None,
     training_images: int | None = None,
     download: bool = True,
@@ -29,14 +30,15 @@ def load(
     """The data set behind a name, a path to a folder of images, or `package.module:function`.
 
     A known name wins over a folder of the same name in the current directory; `./mnist` means the folder.
-    `root` is where the known ones lie or are downloaded to, by default a cache folder of the user.
+    `root` is where the known ones lie or are downloaded to, by default a cache folder of the user, and
+    `moved` where a folder of images lies now, if that is not where its name says.
     `image_size` is the side in pixels that a folder's images are resized to. Of the training split only
     `training_images` are kept, the same ones every time; the other splits are what they are without it.
 
     Raises:
         UserError: the name is unknown, or the data are missing, damaged, too few or unsuitable.
     """
-    data = _whole(name, root, image_size, download=download)
+    data = _whole(name, root, moved, image_size, download=download)
     return data if training_images is None else _splits.with_training_images(data, training_images)
 
 
@@ -69,7 +71,9 @@ def cache() -> Path:
     return user_cache_path("gnap-search")
 
 
-def _whole(name: str, root: Path | None, image_size: int | None, *, download: bool) -> Data:
+def _whole(
+    name: str, root: Path | None, moved: Path | None, image_size: int | None, *, download: bool
+) -> Data:
     """The data set with all of its images."""
     if name in catalog.names("datasets"):
         place = Path(root or cache()).expanduser()
@@ -79,19 +83,22 @@ def _whole(name: str, root: Path | None, image_size: int | None, *, download: bo
         from gnap_search.datasets import _function
 
         return _of_size(_function.load(name), image_size)
-    folder = Path(name).expanduser()
+    folder = Path(moved or name).expanduser()
     if name and folder.is_dir():
         from gnap_search.datasets import _folder
 
         return _folder.load(name, folder, image_size)
-    raise UserError(_unknown(name, folder))
+    raise UserError(_unknown(name, moved))
 
 
-def _unknown(name: str, folder: Path) -> str:
-    if folder.is_file():
-        return f"{name} is a file; a data set is a folder with a subfolder of images for each class."
-    if PATH.match(name):
-        return f"There is no folder {name}; a data set of images is a folder with a subfolder for each class."
+def _unknown(name: str, moved: Path | None) -> str:
+    place = str(moved or name)
+    if Path(place).expanduser().is_file():
+        return f"{place} is a file; a data set is a folder with a subfolder of images for each class."
+    if moved or PATH.match(name):
+        return (
+            f"There is no folder {place}; a data set of images is a folder with a subfolder for each class."
+        )
     return (
         f"Unknown data set {name!r}; {nearest(name, catalog.names('datasets'))} A folder of images is "
         "written as a path (./photos), a function of your own as package.module:function."

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from gnap_search.errors import UserError
+from gnap_search.errors import UserError, first_line
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror")
 FAST = ("-O3", "-march=native", "-ffp-contract=fast")
@@ -40,14 +40,20 @@ def loaded(texts: tuple[tuple[str, str], ...]) -> ctypes.CDLL:
     Nothing stays on the disk.
 
     Raises:
-        UserError: there is no compiler, or it refuses the file.
+        UserError: there is no compiler, it refuses the file, or what it makes of it cannot be loaded.
     """
     with tempfile.TemporaryDirectory(prefix="gnap-search-") as folder:
         for name, text in texts:
             Path(folder, name).write_text(text)
         target = Path(folder) / "model.so"
         run(Path(folder, texts[0][0]), target, (*STRICT, *FAST, "-fPIC", "-shared"))
-        return ctypes.CDLL(str(target))
+        try:
+            return ctypes.CDLL(str(target))
+        except OSError as problem:
+            raise UserError(
+                f"What {find()} made of {texts[0][0]} cannot be loaded ({first_line(problem)}); "
+                "name another compiler in CC."
+            ) from None
 
 
 def run(source: Path, target: Path, flags: Sequence[str]) -> None:

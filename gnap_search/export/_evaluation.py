@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -50,13 +52,14 @@ def evaluate(path: Path, data: Data, split: SplitName = "test") -> Evaluation:
     each of its classes.
 
     Raises:
-        UserError: the file is missing, damaged, of no known format, or made for other data.
+        UserError: the file is missing, damaged, of no known format, or made for other images or classes.
     """
     name = format_of(path)
     exporter = cast(ExporterModule, catalog.implementation("export", name))
     chosen: Split = getattr(data, split)
     with one_thread():
         loaded = exporter.load(path, data.shape)
+        _refuse_other_classes(path, loaded.notes, data)
         outputs = _scoring.logits(loaded.predict, chosen, len(data.classes))
         single = _call_seconds(loaded.predict, chosen, 1)
         batched = _call_seconds(loaded.predict, chosen, 64)
@@ -73,6 +76,19 @@ def evaluate(path: Path, data: Data, split: SplitName = "test") -> Evaluation:
         latency_p95_seconds=float(np.percentile(single, 95)),
         images_per_second=64 / float(np.median(batched)),
     )
+
+
+def side_of(path: Path) -> int | None:
+    """The side of the square images that a file takes; None where it takes others, or does not say.
+
+    Raises:
+        UserError: there is no such file, or no format has its ending.
+    """
+    exporter = cast(ExporterModule, catalog.implementation("export", format_of(path)))
+    with contextlib.suppress(UserError), one_thread():  # what is wrong with it is told once it has images
+        _, height, width = exporter.load(path, None).shape
+        return height if height == width else None
+    return None
 
 
 def format_of(path: Path) -> str:
@@ -92,6 +108,16 @@ def format_of(path: Path) -> str:
     if not path.is_file():
         raise UserError(f"There is no model file {path}.")
     return endings[max(fitting, key=len)]
+
+
+def _refuse_other_classes(path: Path, notes: Mapping[str, Any], data: Data) -> None:
+    """Labels are places in a list of names: with another list, accuracy would say nothing."""
+    names = notes.get("classes")
+    if isinstance(names, list) and names != list(data.classes):
+        raise UserError(
+            f"{path.name} has the classes {', '.join(map(str, names))} and {data.name} has "
+            f"{', '.join(data.classes)}: evaluate it on the same ones, in the same order."
+        )
 
 
 def _call_seconds(predict: Predict, split: Split, batch: int) -> list[float]:

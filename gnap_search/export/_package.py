@@ -47,15 +47,19 @@ def package(
 
     `notes` is JSON that goes into every file, `history` how the model came to be, for manifest and card
     alone. Either everything is written or nothing: the files are made and checked aside and moved at the
-    end, over older ones of the same name. Before that, `tell` hears of every file that rounding has made
-    worse.
+    end, over those of an earlier export, of which nothing stays. Before that, `tell` hears of every file
+    that rounding has made worse, and of those that go.
 
     Raises:
-        UserError: a format is unknown or its library is missing, the directory cannot be written, or a file
-            does not give the network's answers.
+        UserError: no format is named, one is unknown or its library is missing, the directory cannot be
+            written, or a file does not give the network's answers.
     """
+    if not formats:
+        raise UserError(f"No format is named to export to; known: {', '.join(catalog.names('export'))}.")
     exporters = {name: cast(ExporterModule, catalog.implementation("export", name)) for name in formats}
     original = Original(model, data)
+    if notes.get("test_accuracy") is None:  # a study that was broken off has not scored it
+        notes = {**notes, "test_accuracy": original.test_accuracy}
     with _draft_of(directory) as draft:
         written = [
             original.write(name, draft / exporter.FILENAME, notes) for name, exporter in exporters.items()
@@ -67,6 +71,8 @@ def package(
         for file in exported:
             if file.warning:
                 tell(file.warning)
+        if left := sorted(_left_behind(directory, draft)):
+            tell(f"{', '.join(left)} of an earlier export to {directory} will be removed.")
     return [dataclasses.replace(file, path=directory / file.path.name) for file in exported]
 
 
@@ -109,13 +115,37 @@ def _draft_of(directory: Path) -> Iterator[Path]:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=directory, prefix=".draft-") as draft:
             yield Path(draft)
-            for path in sorted(Path(draft).iterdir()):
-                os.replace(path, directory / path.name)
+            _replace(directory, Path(draft))
     except OSError as problem:
         raise UserError(f"Cannot write the export to {directory}: {problem.strerror}.") from None
     finally:
         if new and directory.is_dir() and not any(directory.iterdir()):
             directory.rmdir()
+
+
+def _replace(directory: Path, draft: Path) -> None:
+    """Let files take the places of those of an earlier export.
+
+    The manifest comes last: after a crash the former one still says what there may be to remove.
+    """
+    for name in _left_behind(directory, draft):
+        (directory / name).unlink()
+    for path in sorted(draft.iterdir(), key=lambda path: (path.name == MANIFEST, path.name)):
+        os.replace(path, directory / path.name)
+
+
+def _left_behind(directory: Path, draft: Path) -> set[str]:
+    """The files of an earlier export that a new one does not replace; nothing that is the user's."""
+    try:
+        listed = {file["file"] for file in json.loads((directory / MANIFEST).read_text())["files"]}
+    except (OSError, ValueError, LookupError, TypeError):
+        return set()
+    ours: set[str] = set()
+    for name in catalog.names("export"):
+        exporter = cast(ExporterModule, catalog.implementation("export", name))
+        if exporter.FILENAME in listed:
+            ours |= {exporter.FILENAME, *exporter.BESIDE}
+    return {name for name in ours if (directory / name).is_file() and not (draft / name).exists()}
 
 
 def _manifest(

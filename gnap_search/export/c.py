@@ -62,7 +62,7 @@ def load(path: Path, shape: Shape | None) -> LoadedModel:
     """Compile the file with the system's compiler, for this processor, and call it."""
     about = _read(path)
     fits = _runtime.images_of(path, tuple(about["shape"]), shape)
-    texts = tuple((file.name, file.read_text()) for file in (path, path.with_suffix(".h")))
+    texts = tuple((file.name, file.read_text(errors="replace")) for file in (path, _header_of(path)))
     function = _compiler.loaded(texts).model_logits
     function.argtypes, function.restype = (ctypes.c_void_p, ctypes.c_void_p), None
     classes = about["classes"]
@@ -90,9 +90,18 @@ def _read(path: Path) -> dict[str, Any]:
         whole = False
     if not whole:
         raise UserError(f"{path} is not C that gnap-search wrote, or was changed since: export it again.")
-    if not path.with_suffix(".h").is_file():
-        raise UserError(f"{path.with_suffix('.h')} is missing, which {path.name} includes: export it again.")
     return about
+
+
+def _header_of(path: Path) -> Path:
+    """The header that the file includes: its name is that of the export, whatever the file is called now."""
+    included = path.read_text().partition('\n#include "')[2].partition('"')[0]
+    header = path.with_name(included)
+    if not header.is_file():
+        raise UserError(
+            f"{header} is missing, which {path.name} includes: put it there by this name, or export it again."
+        )
+    return header
 
 
 def _digest(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from gnap_search.contracts import LoadedModel
-from gnap_search.errors import UserError
+from gnap_search.errors import UserError, first_line
 from gnap_search.export import _onnx_graph, _runtime
 from gnap_search.structure import Shape
 from gnap_search.structure.model import Classifier
@@ -61,7 +61,7 @@ def load(path: Path, shape: Shape | None) -> LoadedModel:
     image = _image_input(path, session)
     fits = _runtime.images_of(path, tuple(image.shape[1:]), shape)
     fixed = image.shape[0] if isinstance(image.shape[0], int) else None
-    graph = _onnx_graph.Graph(proto, image.name, (fixed or 1, *fits))
+    graph = _graph(path, proto, image.name, (fixed or 1, *fits))
 
     def predict(images: np.ndarray) -> np.ndarray:
         logits: np.ndarray = session.run(None, {image.name: images})[0]
@@ -97,8 +97,8 @@ def _read(path: Path) -> ModelProto:
         onnx.checker.check_model(proto)
     except FileNotFoundError:
         raise UserError(f"There is no model file {path}.") from None
-    except (DecodeError, onnx.checker.ValidationError, OSError) as problem:
-        raise UserError(f"{path} is not a readable ONNX model ({_first_line(problem)}).") from None
+    except (DecodeError, onnx.checker.ValidationError, ValueError, OSError) as problem:
+        raise UserError(f"{path} is not a readable ONNX model ({first_line(problem)}).") from None
     return proto
 
 
@@ -106,7 +106,14 @@ def _open(path: Path) -> InferenceSession:
     try:
         return _onnx_graph.session(str(path))
     except _onnx_graph.runtime_errors() as problem:
-        raise UserError(f"onnxruntime cannot open {path} ({_first_line(problem)}).") from None
+        raise UserError(f"onnxruntime cannot open {path} ({first_line(problem)}).") from None
+
+
+def _graph(path: Path, proto: ModelProto, image: str, batch: Sequence[int]) -> _onnx_graph.Graph:
+    try:
+        return _onnx_graph.Graph(proto, image, batch)
+    except _onnx_graph.runtime_errors() as problem:
+        raise UserError(f"onnxruntime cannot run {path} ({first_line(problem)}).") from None
 
 
 def _notes(proto: ModelProto) -> dict[str, Any]:
@@ -124,7 +131,3 @@ def _image_input(path: Path, session: InferenceSession) -> Any:
         found = ", ".join(f"{value.name}: {value.type} {value.shape}" for value in inputs)
         raise UserError(f"{path.name} must take one float32 image batch N x C x H x W, and it takes {found}.")
     return inputs[0]
-
-
-def _first_line(problem: BaseException) -> str:
-    return str(problem).strip().splitlines()[0]

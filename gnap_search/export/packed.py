@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialised
 
 from gnap_search.contracts import LoadedModel
-from gnap_search.errors import UserError
+from gnap_search.errors import UserError, first_line
 from gnap_search.export import _eager, _runtime
 from gnap_search.structure import Shape
 from gnap_search.structure import model as classifiers
@@ -73,7 +73,9 @@ def load(path: Path, shape: Shape | None) -> LoadedModel:
     except FileNotFoundError:
         raise UserError(f"There is no model file {path}.") from None
     except (SafetensorError, KeyError, ValueError, RuntimeError, OSError) as problem:
-        raise UserError(f"{path} is not a readable packed model ({problem}); export it again.") from None
+        raise UserError(
+            f"{path} is not a readable packed model ({first_line(problem)}); export it again."
+        ) from None
     fits = _runtime.images_of(path, model.blueprint.shape, shape)
     return _eager.loaded(model, fits, about["notes"])
 

@@ -17,7 +17,7 @@ from safetensors.numpy import save as serialised
 from torch import Tensor, nn
 
 from gnap_search import catalog
-from gnap_search.errors import UserError
+from gnap_search.errors import UserError, first_line
 from gnap_search.structure import Shape
 from gnap_search.structure.layers import Unit
 
@@ -155,12 +155,14 @@ def load(path: Path) -> tuple[Classifier, dict[str, Any]]:
         with safe_open(path, "pt") as file:
             about = json.loads((file.metadata() or {})["gnap_search"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        model = rebuilt(about, tensors)
+        model, notes = rebuilt(about, tensors), about["notes"]
     except FileNotFoundError:
         raise UserError(f"There is no model file {path}.") from None
-    except (SafetensorError, KeyError, RuntimeError, OSError) as problem:
-        raise UserError(f"{path} is not a readable gnap-search model ({problem}); export it again.") from None
-    return model, about["notes"]
+    except (SafetensorError, KeyError, ValueError, RuntimeError, OSError) as problem:
+        raise UserError(
+            f"{path} is not a readable gnap-search model ({first_line(problem)}); export it again."
+        ) from None
+    return model, notes
 
 
 def rebuilt(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Classifier:

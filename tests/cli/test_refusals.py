@@ -73,6 +73,10 @@ REFUSED = [
     (["evaluate", "nothing.onnx"], "There is no model file nothing.onnx."),
     (["evaluate", "file.toml"], "no model format has"),
     (["evaluate", "x.onnx", "--split", "tset"], "Unknown split 'tset'"),
+    (["evaluate", "x.onnx", "--image-size", "0"], "image_size = 0: should be greater than or equal to 8."),
+    (["evaluate", "x.onnx", "--image-size", "-3"], "image_size = -3: should be greater than or equal to 8."),
+    (["evaluate", "x.onnx", "--image-size", "513"], "image_size = 513: should be less than or equal to 512."),
+    (["train", "--image-size", "-3"], "image_size = -3: should be greater than or equal to 8."),
     (
         ["train", "--pruning-strenth", "3"],
         "Unknown setting 'pruning_strenth'; did you mean 'pruning_strength'?",

@@ -45,6 +45,14 @@ def test_a_name_wins_over_a_folder(tmp_path, monkeypatch, image_folder):
     assert datasets.load("./digits").classes == ("a", "b")
 
 
+def test_a_folder_may_have_been_moved_and_keeps_its_name(tmp_path, image_folder):
+    image_folder({"new/a": 4, "new/b": 4})
+    assert datasets.load("/no/such/photos", moved=tmp_path / "new").name == "/no/such/photos"
+    assert datasets.load("digits", moved=tmp_path / "new").name == "digits"
+    with pytest.raises(UserError, match="There is no folder newer; a data set of images"):
+        datasets.load(str(tmp_path / "new"), moved="newer")
+
+
 def test_only_folders_are_resized():
     assert datasets.load("digits", image_size=8).shape == (1, 8, 8)
     with pytest.raises(UserError, match="digits are 8x8 pixels and only a folder's images are resized"):

@@ -139,6 +139,27 @@ def test_without_a_compiler_there_is_one_sentence(tmp_path: Path, monkeypatch: p
     assert "\n" not in str(problem.value)
 
 
+def test_a_library_that_cannot_be_loaded_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", "true")
+    _compiler.loaded.cache_clear()
+    c.save(a_tiny_network(), tmp_path / "model.c", {}, IMAGES)
+    with pytest.raises(UserError, match=r"What .*true made of model\.c cannot be loaded") as problem:
+        c.load(tmp_path / "model.c", None)
+    assert "\n" not in str(problem.value)
+
+
+def test_a_file_by_another_name_asks_for_the_header_that_it_includes(tmp_path: Path) -> None:
+    c.save(a_tiny_network(), tmp_path / "model.c", {}, IMAGES)
+    renamed, header = (tmp_path / f"model{end}" for end in (".c", ".h"))
+    renamed = renamed.rename(tmp_path / "cats.c")
+    assert c.load(renamed, None).shape == (1, 8, 8)
+    header.rename(tmp_path / "cats.h")
+    with pytest.raises(UserError, match=r"model\.h is missing, which cats\.c includes"):
+        c.load(renamed, None)
+
+
 def test_a_changed_file_is_refused(written: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.c"
     path.write_text(written.read_text().replace("0.0f", "1.0f"))

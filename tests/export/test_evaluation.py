@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,10 +11,11 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.numpy import save_file
 
 from gnap_search.contracts import Data, Split
 from gnap_search.errors import UserError
-from gnap_search.export import evaluate
+from gnap_search.export import evaluate, side_of
 
 IMAGE = (3, 6, 6)
 
@@ -91,6 +94,43 @@ def sentence(path: Path, data: Data) -> str:
 def test_other_images_and_classes_are_told(tmp_path: Path, data: Data) -> None:
     assert "1 x 6 x 6" in sentence(foreign(tmp_path / "grey.onnx", image=(1, 6, 6)), data)
     assert "10 values" in sentence(foreign(tmp_path / "ten.onnx", classes=10), data)
+
+
+def named(path: Path, classes: Sequence[str]) -> Path:
+    """The same file with names of its classes."""
+    model = onnx.load(foreign(path))
+    helper.set_model_props(model, {"gnap_search": json.dumps({"classes": list(classes)})})
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("classes", ["abce", "abdc"])
+def test_classes_of_other_names_or_in_another_order_are_told(
+    tmp_path: Path, data: Data, classes: str
+) -> None:
+    path = named(tmp_path / "model.onnx", "abcd")
+    assert evaluate(path, data).images == 101
+    said = sentence(path, dataclasses.replace(data, classes=tuple(classes)))
+    assert f"has the classes a, b, c, d and quarters has {', '.join(classes)}:" in said
+
+
+@pytest.mark.parametrize(("image", "side"), [((3, 6, 6), 6), ((3, 6, 8), None), (("C", "H", "W"), None)])
+def test_a_file_may_tell_the_side_of_its_images(
+    tmp_path: Path, image: Sequence[int | str], side: int | None
+) -> None:
+    assert side_of(foreign(tmp_path / "model.onnx", image=image)) == side
+
+
+def test_a_damaged_name_is_told(tmp_path: Path, data: Data) -> None:
+    path = foreign(tmp_path / "model.onnx")
+    path.write_bytes(path.read_bytes().replace(b"Flatten", b"Fl\xfftten"))
+    assert "model.onnx is not a readable ONNX model" in sentence(path, data)
+
+
+@pytest.mark.parametrize("header", ["{", "{}"])
+def test_a_damaged_header_is_told(tmp_path: Path, data: Data, header: str) -> None:
+    save_file({"x": np.zeros(1)}, tmp_path / "model.safetensors", {"gnap_search": header})
+    assert "is not a readable gnap-search model" in sentence(tmp_path / "model.safetensors", data)
 
 
 def test_a_second_input_is_refused(tmp_path: Path, data: Data) -> None:

@@ -148,6 +148,55 @@ def test_exporting_again_replaces_the_files(model: Classifier, data: Data, tmp_p
     assert len(list(tmp_path.iterdir())) == 3
 
 
+def test_nothing_of_another_export_stays_beside_the_card(
+    model: Classifier, data: Data, tmp_path: Path
+) -> None:
+    heard: list[str] = []
+    package(model, ["c", "safetensors"], tmp_path, data, {"point": "old"})
+    for name in ("model.onnx", "notes.txt"):
+        (tmp_path / name).write_text("mine")
+    package(model, ["safetensors"], tmp_path, data, {"point": "new"}, tell=heard.append)
+    kept = {"model.safetensors", "model.json", "model.md", "model.onnx", "notes.txt"}
+    assert {path.name for path in tmp_path.iterdir()} == kept
+    assert heard == [f"model.c, model.h of an earlier export to {tmp_path} will be removed."]
+
+
+@pytest.mark.parametrize(
+    "manifest", ['{"files": [{"file": "../mine"}, {"file": "mine"}]}', "[1]", '{"files": 1}']
+)
+def test_what_others_wrote_stays(model: Classifier, data: Data, tmp_path: Path, manifest: str) -> None:
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "mine").write_text("mine")
+    (tmp_path / "new" / "model.json").write_text(manifest)
+    package(model, ["safetensors"], tmp_path / "new", data, NOTES)
+    assert (tmp_path / "mine").exists() and (tmp_path / "new" / "mine").exists()
+
+
+def test_a_crash_between_two_files_leaves_the_former_manifest(
+    model: Classifier, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package(model, ["c", "safetensors"], tmp_path, data, {"point": "old"})
+    replace = os.replace
+
+    def crashing(source: Path, target: Path) -> None:
+        if target.name == "model.safetensors":
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "replace", crashing)
+        package(model, ["safetensors"], tmp_path, data, {"point": "new"})
+    assert json.loads((tmp_path / "model.json").read_text())["point"] == "old"
+
+
+def test_a_test_accuracy_that_nobody_knew_is_told(model: Classifier, data: Data, tmp_path: Path) -> None:
+    (file,) = package(model, ["safetensors"], tmp_path, data, {**NOTES, "test_accuracy": None})
+    manifest = json.loads((tmp_path / "model.json").read_text())
+    assert manifest["test_accuracy"] == file.notes["test_accuracy"] == file.test_accuracy
+    assert f"| this network | - | {100 * file.test_accuracy:.2f} % |" in (tmp_path / "model.md").read_text()
+
+
 def refused(model: Classifier, data: Data, directory: Path, formats: tuple[str, ...] = FORMATS) -> str:
     """The sentence that an export ends with, after which nothing may lie there."""
     with pytest.raises(UserError) as problem:
@@ -159,6 +208,10 @@ def refused(model: Classifier, data: Data, directory: Path, formats: tuple[str, 
 
 def test_an_unknown_format_names_the_nearest(model: Classifier, data: Data, tmp_path: Path) -> None:
     assert "'onnx'" in refused(model, data, tmp_path / "new", ("safetensors", "onx"))
+
+
+def test_no_format_at_all_names_the_known_ones(model: Classifier, data: Data, tmp_path: Path) -> None:
+    assert "known: c, int8, onnx, " in refused(model, data, tmp_path / "new", ())
 
 
 @pytest.mark.parametrize("library", ["onnx", "onnxscript", "onnxruntime"])
