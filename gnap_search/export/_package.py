@@ -31,6 +31,15 @@ from gnap_search.threads import one_thread
 
 EAGER, ONNX = "eager", "model.onnx"  # what every file is compared with
 MANIFEST, CARD = "model.json", "model.md"
+IDENTITY = ("study", "point", "config", "validation_accuracy", "widths", "cost", "data_digest")
+    "study",
+    "point",
+    "config",
+    "validation_accuracy",
+    "widths",
+    "cost",
+    "data_digest",
+)  # of a network
 
 
 def package(
@@ -47,8 +56,9 @@ def package(
 
     `notes` is JSON that goes into every file, `history` how the model came to be, for manifest and card
     alone. Either everything is written or nothing: the files are made and checked aside and moved at the
-    end, over those of an earlier export, of which nothing stays. Before that, `tell` hears of every file
-    that rounding has made worse, and of those that go.
+    end, over those of an earlier export. What that left of the same network stays and is listed too; what it
+    left of another one goes. Before that, `tell` hears of every file that rounding has made worse, and of
+    those that go.
 
     Raises:
         UserError: no format is named, one is unknown or its library is missing, the directory cannot be
@@ -66,6 +76,7 @@ def package(
         ]
         exported = _timed(model, written, data.shape)
         manifest = _manifest(model, data, {**notes, **(history or {})}, exported)
+        manifest["files"] += _beside(directory, manifest)
         (draft / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
         (draft / CARD).write_text(_card.markdown(manifest), encoding="utf-8")
         for file in exported:
@@ -135,17 +146,41 @@ def _replace(directory: Path, draft: Path) -> None:
 
 
 def _left_behind(directory: Path, draft: Path) -> set[str]:
-    """The files of an earlier export that a new one does not replace; nothing that is the user's."""
+    """The files of an earlier export that the new one does not list; nothing that is the user's."""
+    gone = _files(_earlier(directory)) - _files(_earlier(draft))
+    return {name for name in gone if (directory / name).is_file()}
+
+
+def _beside(directory: Path, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What an earlier manifest says of the same network's files that are not written anew."""
+    earlier, new = _earlier(directory), {file["file"] for file in manifest["files"]}
+    network = json.loads(json.dumps({key: manifest.get(key) for key in IDENTITY}))
+    if network != {key: earlier.get(key) for key in IDENTITY}:
+        return []
+    return [file for file in earlier["files"] if file["file"] not in new]
+
+
+def _earlier(directory: Path) -> dict[str, Any]:
+    """The manifest of an earlier export; one without files where there is none that can be read."""
     try:
-        listed = {file["file"] for file in json.loads((directory / MANIFEST).read_text())["files"]}
+        earlier = json.loads((directory / MANIFEST).read_text())
+        return {**earlier, "files": [file for file in earlier["files"] if file["file"] in _formats()]}
     except (OSError, ValueError, LookupError, TypeError):
-        return set()
-    ours: set[str] = set()
-    for name in catalog.names("export"):
-        exporter = cast(ExporterModule, catalog.implementation("export", name))
-        if exporter.FILENAME in listed:
-            ours |= {exporter.FILENAME, *exporter.BESIDE}
-    return {name for name in ours if (directory / name).is_file() and not (draft / name).exists()}
+        return {"files": []}
+
+
+def _files(manifest: Mapping[str, Any]) -> set[str]:
+    """All files that a manifest lists, with those that belong to them."""
+    beside = _formats()
+    return {name for file in manifest["files"] for name in (file["file"], *beside[file["file"]])}
+
+
+def _formats() -> dict[str, tuple[str, ...]]:
+    """The file of every format, and what else it writes."""
+    exporters = [
+        cast(ExporterModule, catalog.implementation("export", name)) for name in catalog.names("export")
+    ]
+    return {exporter.FILENAME: tuple(exporter.BESIDE) for exporter in exporters}
 
 
 def _manifest(

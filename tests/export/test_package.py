@@ -161,6 +161,18 @@ def test_nothing_of_another_export_stays_beside_the_card(
     assert heard == [f"model.c, model.h of an earlier export to {tmp_path} will be removed."]
 
 
+def test_another_format_of_the_same_network_joins_the_first(
+    model: Classifier, data: Data, tmp_path: Path
+) -> None:
+    package(model, ["c"], tmp_path, data, {"point": "0-3"})
+    package(model, ["safetensors"], tmp_path, data, {"point": "0-3"})
+    kept = {"model.c", "model.h", "model.safetensors", "model.json", "model.md"}
+    assert {path.name for path in tmp_path.iterdir()} == kept
+    manifest = json.loads((tmp_path / "model.json").read_text())
+    assert [file["file"] for file in manifest["files"]] == ["model.safetensors", "model.c"]
+    assert "model.c" in (tmp_path / "model.md").read_text()
+
+
 @pytest.mark.parametrize(
     "manifest", ['{"files": [{"file": "../mine"}, {"file": "mine"}]}', "[1]", '{"files": 1}']
 )
