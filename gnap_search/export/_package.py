@@ -32,14 +32,6 @@ from gnap_search.threads import one_thread
 EAGER, ONNX = "eager", "model.onnx"  # what every file is compared with
 MANIFEST, CARD = "model.json", "model.md"
 IDENTITY = ("study", "point", "config", "validation_accuracy", "widths", "cost", "data_digest")
-    "study",
-    "point",
-    "config",
-    "validation_accuracy",
-    "widths",
-    "cost",
-    "data_digest",
-)  # of a network
 
 
 def package(
