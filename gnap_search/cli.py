@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,6 +71,8 @@ RUNS = Path("runs")
 
 def main() -> None:
     """The program `gnap-search`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # a file's name that is not UTF-8 keeps its bytes
     app(prog_name="gnap-search")
 
 
@@ -385,7 +388,7 @@ def _spellings(parameters: Sequence[Any]) -> list[str]:
 def _print(*parts: RenderableType) -> None:
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)  # names may hold [brackets] and :colons:
     for part in parts:
         console.print(part)
 

@@ -40,12 +40,19 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _share(value: float) -> float:
+    """An accuracy that is no percentage."""
+    if value > 1:
+        raise ValueError("should be less than or equal to 1; it goes from 0 to 1, 0.98 for 98 %")
+    return value
+
+
 class Constraints(_Frozen):
     """Limits on the front's points; the sampler is told of them as Optuna constraints."""
 
     max_params: int | None = Field(None, gt=0)
     max_macs: int | None = Field(None, gt=0)
-    min_accuracy: float | None = Field(None, ge=0, le=1)
+    min_accuracy: Annotated[float, Field(ge=0), AfterValidator(_share)] | None = None
     max_training_macs: int | None = Field(None, gt=0)
 
     def budget(self) -> Budget:
@@ -311,6 +318,16 @@ def launch(values: Mapping[str, Any]) -> Launch:
         UserError: a value is wrong.
     """
     return _validated(Launch, values, "")
+
+
+def constraints(values: Mapping[str, Any]) -> Constraints:
+    """Limits from flags; what is not a limit is passed over.
+
+    Raises:
+        UserError: a value is wrong.
+    """
+    given = {name: values[name] for name in Constraints.model_fields if name in values}
+    return _validated(Constraints, given, "")
 
 
 def _refuse_unknown(kind: str, name: str, source: str) -> None:

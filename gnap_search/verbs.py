@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, cast, get_args
 
@@ -345,8 +345,12 @@ def pick(run: Run, wanted: Exporting) -> Point:
 
 
 def budget(limits: Limited) -> Budget:
-    """Limits as the front knows them."""
-    return spec.Constraints(**{name: limits.get(name) for name in spec.Constraints.model_fields}).budget()
+    """Limits as the front knows them.
+
+    Raises:
+        UserError: one is out of bounds.
+    """
+    return spec.constraints(limits).budget()
 
 
 def evaluate(model: Path, **on: Unpack[Evaluating]) -> Evaluation:
@@ -376,10 +380,12 @@ def predict(
 ) -> list[Prediction]:
     """The classes that pictures fit best by an exported file; a folder stands for all pictures in it.
 
-    They are resized as a folder's images are for training. The listener hears what the file does not know.
+    They are resized as a folder's images are for training. The listener hears what the file does not know,
+    and which files of a folder are unreadable and so have no answer.
 
     Raises:
-        UserError: the file or a picture is missing or damaged, or the file does not say what it takes.
+        UserError: the file or a picture that is named is missing or damaged, no picture is readable, or the
+            file takes no pictures or does not say what it takes.
     """
     from gnap_search import datasets
     from gnap_search.export import predict as predicted
@@ -388,12 +394,22 @@ def predict(
     if top < 1:
         raise UserError(f"--top {top} should be above 0.")
 
-    def read(paths: Sequence[Path], shape: Shape) -> np.ndarray:
-        images = datasets.read_pictures(paths, shape)
-        return ~images if how.get("invert", False) else images
+    tell, named = (listener or Quiet()).message, [Path(place) for place in pictures]
 
-    found = datasets.pictures([Path(place) for place in pictures])
-    return list(predicted(Path(model), found, read, top, (listener or Quiet()).message))
+    def read(picture: Path, shape: Shape) -> np.ndarray | None:
+        try:
+            image = datasets.read_pictures([picture], shape)
+        except UserError as problem:
+            if picture in named:
+                raise
+            tell(f"passed over: {problem}")
+            return None
+        return ~image if how.get("invert", False) else image
+
+    found = list(predicted(Path(model), datasets.pictures(named), read, top, tell))
+    if named and not found:
+        raise UserError("None of these pictures is a readable image.")
+    return found
 
 
 def train(
@@ -486,8 +502,18 @@ def _search(
 ) -> Outcome:
     from gnap_search.search import launch as launching
 
+    _refuse_unwritable(study.to_toml() + launch.to_toml())
     summary = launching.run(study, folder, launch, listener or Quiet(), load, sources, extend=extend)
     return Outcome(Run(folder), summary.front, summary.complete, summary.failed, summary.lost, summary.ending)
+
+
+def _refuse_unwritable(text: str) -> None:
+    """A folder's name that is not UTF-8 can stand in no file of a study."""
+    for line in text.split("\n"):
+        try:
+            line.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{line} is not UTF-8, and a study's files are; rename the folder.") from None
 
 
 def _sources(asked: Beginning, runs: Path) -> Sources:

@@ -6,8 +6,7 @@ nested folders too; hidden files and folders and files that are not images are p
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -69,28 +68,14 @@ def _parts(folder: Path) -> dict[str, Path]:
 
 def _list(folder: Path) -> Listing:
     """The classes of a folder and their images."""
-    return {place.name: _files(place) for place in _subfolders(folder)}
+    return {place.name: _images.below(place) for place in _subfolders(folder)}
 
 
 def _subfolders(folder: Path) -> list[Path]:
     try:
-        return sorted(place for place in folder.iterdir() if place.is_dir() and not _hidden(place.name))
+        return sorted(one for one in folder.iterdir() if one.is_dir() and not _images.hidden(one.name))
     except OSError as problem:
         raise UserError(f"Cannot read {folder}: {problem.strerror}.") from None
-
-
-def _files(folder: Path) -> list[Path]:
-    """Every image below a folder, however deep."""
-    found = []
-    for place, below, names in os.walk(folder, followlinks=True):
-        below[:] = [name for name in below if not _hidden(name)]
-        images = (name for name in names if Path(name).suffix.lower() in _images.SUFFIXES)
-        found += [Path(place, name) for name in images if not _hidden(name)]
-    return sorted(found)
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith(".")
 
 
 def _check(folder: Path, listings: Mapping[str, Listing]) -> None:
@@ -100,6 +85,7 @@ def _check(folder: Path, listings: Mapping[str, Listing]) -> None:
             f"({', '.join(sorted(_images.SUFFIXES))}) for each class."
         )
     classes = listings["train"].keys()
+    _refuse_unwritable(folder, classes)
     for part, listing in listings.items():
         if difference := sorted(listing.keys() ^ classes):
             place = part if difference[0] in listing else "train"
@@ -108,3 +94,12 @@ def _check(folder: Path, listings: Mapping[str, Listing]) -> None:
             )
         if empty := [name for name, paths in listing.items() if not paths]:
             raise UserError(f"{folder}: class {empty[0]!r} of {part} has no images; add some or remove it.")
+
+
+def _refuse_unwritable(folder: Path, classes: Iterable[str]) -> None:
+    """A class whose name is not UTF-8, as old archives leave it, could stand in no model file."""
+    for name in classes:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{folder}: the name of class {name!r} is not UTF-8; rename it.") from None

@@ -72,13 +72,26 @@ def find(places: Sequence[Path]) -> list[Path]:
     for place in places:
         if not place.exists():
             raise UserError(f"There is no picture {place}.")
-        inside = [
-            path for path in sorted(place.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()
-        ]
-        if place.is_dir() and not inside:
+        inside = below(place) if place.is_dir() else [place]
+        if not inside:
             raise UserError(f"There are no images ({', '.join(sorted(SUFFIXES))}) in {place}.")
-        found += inside if place.is_dir() else [place]
+        found += inside
     return found
+
+
+def below(folder: Path) -> list[Path]:
+    """Every image in a folder, however deep and behind links too, sorted; what is hidden is passed over."""
+    found = []
+    for place, deeper, names in os.walk(folder, followlinks=True):
+        deeper[:] = [name for name in deeper if not hidden(name)]
+        images = (name for name in names if Path(name).suffix.lower() in SUFFIXES)
+        found += [Path(place, name) for name in images if not hidden(name)]
+    return sorted(found)
+
+
+def hidden(name: str) -> bool:
+    """Whether a file or a folder of that name is hidden, as those are that a Mac leaves beside pictures."""
+    return name.startswith(".")
 
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
@@ -127,11 +140,15 @@ def _decode(path: Path, size: tuple[int, int]) -> Image.Image:
 
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Any mode of Pillow as `L` or `RGB`."""
+    if image.mode.startswith("I"):  # 16 bits; Pillow's own conversions would cut off at 255
+        levels = np.asarray(image)
+        grey = (levels // 257).clip(0, 255).astype(np.uint8)
+        if "transparency" in image.info:  # the one level that is transparent
+            grey[levels == image.info["transparency"]] = 255
+        return Image.fromarray(grey)
     if "A" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion would cut off at 255
-        return Image.fromarray((np.asarray(image) // 257).clip(0, 255).astype(np.uint8))
     if image.mode == "F":
         raise ValueError("its pixels are floating-point numbers of unknown range")
     if image.mode in ("L", "RGB"):

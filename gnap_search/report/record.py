@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -97,7 +98,21 @@ def write(text: str, path: Path) -> None:
     if path == STANDARD_OUTPUT:
         sys.stdout.write(text)
         return
+    data = text.encode(errors="surrogateescape")  # a file's name that is not UTF-8 keeps its bytes
     try:
-        path.write_text(text, encoding="utf-8")
+        _replace(Path(os.path.realpath(path)), data)  # a link goes on leading there
     except OSError as problem:
         raise UserError(f"Cannot write {path}: {problem.strerror}.") from None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Put a whole new file in an old one's place, or leave the old one; fill what is a pipe or a device."""
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    draft = path.with_name(path.name + ".draft")
+    try:
+        draft.write_bytes(data)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)

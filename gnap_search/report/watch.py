@@ -14,7 +14,7 @@ from gnap_search.contracts import Listener
 @contextlib.contextmanager
 def watch(title: str) -> Iterator[Listener]:
     """A live view on a terminal, plain lines elsewhere."""
-    console = Console()
+    console = Console(markup=False, emoji=False)  # settings may hold [brackets] and :colons:
     if console.is_terminal and not console.is_dumb_terminal:
         from gnap_search.report.live import LiveView
 

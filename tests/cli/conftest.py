@@ -47,7 +47,9 @@ def python() -> Program:
         place = str(Path(gnap_search.__path__[0]).parent)  # the working directory is another one
         environment = {**os.environ, "PYTHONPATH": place, "OMP_NUM_THREADS": "1", "COLUMNS": "80"}
         command = [sys.executable, *map(str, words)]
-        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        return subprocess.run(
+            command, capture_output=True, text=True, errors="surrogateescape", env=environment, check=False
+        )
 
     return runs
 

@@ -78,3 +78,11 @@ def test_functions_keep_their_names_when_submodules_are_imported() -> None:
     import gnap_search.front
 
     assert gnap_search.front.__module__ == gnap_search.export.__module__ == "gnap_search.verbs"
+
+
+def test_a_data_set_in_brackets_is_shown_as_it_is(run: Run, elsewhere: Path) -> None:
+    folder = elsewhere / "runs" / "pets"
+    folder.mkdir(parents=True)
+    (folder / "study.toml").write_text('dataset = "/pets [old]/[/b] :cat:"\n')
+    (folder / "launch.toml").write_text("")
+    assert "on /pets [old]/[/b] :cat:" in " ".join(run("show", "pets").stdout.split())

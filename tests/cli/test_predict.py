@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from gnap_search import catalog
 from gnap_search.structure.model import Blueprint, Classifier
 
 Run = Callable[..., Result]
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
 SHAPE = (1, 8, 8)
 CLASSES = ["dark", "light"]
 
@@ -79,6 +83,107 @@ def test_a_file_without_names_numbers_its_classes(run: Run, folder: Path, tmp_pa
     result = run("predict", tmp_path / "theirs.onnx", folder / "pictures" / "night.png")
     assert "0 9" in result.stdout
     assert "theirs.onnx does not keep the names of its classes, so they are numbered" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_folder_is_read_as_it_is_for_training(run: Run, folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "new"
+    place.mkdir()
+    for number in range(300):  # several batches
+        Image.new("L", (8, 8), 20).save(place / f"{number:03}.png")
+    (place / "linked").symlink_to(folder / "pictures")
+    (place / "._000.png").write_bytes(b"what a Mac leaves")
+    (place / ".thumbnails").mkdir()
+    (place / ".thumbnails" / "000.png").write_bytes(b"damaged")
+    for name in ("000.png", "299.png"):
+        (place / name).write_bytes(b"damaged")
+    result = run("predict", folder / "model.safetensors", place, "--csv", tmp_path / "answers.csv")
+    rows = list(csv.DictReader((tmp_path / "answers.csv").read_text().splitlines()))
+    names = [str(Path(row["picture"]).relative_to(place)) for row in rows]
+    assert names == [
+        *(f"{number:03}.png" for number in range(1, 299)),
+        "linked/deep/snow.jpg",
+        "linked/night.png",
+    ]
+    told = result.stderr.splitlines()
+    assert len(told) == 2 and all(
+        "passed over: " in line and "is not a readable image" in line for line in told
+    )
+
+
+def test_a_picture_that_is_named_is_refused_and_a_folder_of_nothing_readable_too(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "bad.png").write_bytes(b"damaged")
+    (tmp_path / "answers.csv").write_text("those of yesterday")
+    words = ("predict", folder / "model.safetensors", "--csv", tmp_path / "answers.csv")
+    night = folder / "pictures" / "night.png"
+    assert "bad.png is not a readable" in run(*words, night, tmp_path / "new" / "bad.png", exit_code=2).stderr
+    assert "None of these pictures is a readable image." in run(*words, tmp_path / "new", exit_code=2).stderr
+    assert (tmp_path / "answers.csv").read_text() == "those of yesterday"
+
+
+def test_names_in_brackets_stay_as_they_are(run: Run, folder: Path, tmp_path: Path) -> None:
+    for name in ("IMG [edited].png", "[b]/[/b] :smile:.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 20).save(tmp_path / name)
+    renamed = onnx.load(folder / "model.onnx")
+    onnx.helper.set_model_props(renamed, {"gnap_search": '{"classes": ["dark [old]", "[/light]"]}'})
+    onnx.save(renamed, tmp_path / "model.onnx")
+    told = run("predict", "model.onnx", "IMG [edited].png", "[b]/[/b] :smile:.png").stdout
+    for name in ("IMG [edited].png", "[b]/[/b] :smile:.png", "dark [old] 9", "[/light]"):
+        assert name in " ".join(told.split())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a name cannot be given")
+def test_a_name_that_is_not_utf8_keeps_its_bytes(program: Program, folder: Path, tmp_path: Path) -> None:
+    name = b"caf\xe9.png"
+    Image.new("L", (8, 8), 20).save(tmp_path / "night.png")
+    (tmp_path / "night.png").rename(tmp_path / os.fsdecode(name))
+    words = ("predict", folder / "model.safetensors", os.fsdecode(name))
+    assert program(*words, "--csv", "answers.csv").returncode == 0
+    assert name + b",dark," in (tmp_path / "answers.csv").read_bytes()
+    assert not list(tmp_path.glob("*.draft"))
+    assert program(*words).stdout.splitlines()[1].startswith(f"{os.fsdecode(name)}  dark")
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("name", ["onnx", "safetensors", "c"])
+def test_a_model_of_other_channels_takes_no_pictures(
+    run: Run, folder: Path, tmp_path: Path, name: str, channels: int
+) -> None:
+    exporter = catalog.implementation("export", name)
+    blueprint = Blueprint("mlp", (channels, 8, 8), 2)
+    model = Classifier(blueprint, {"layer1": 1, "layer2": 1, "layer3": 1}, 0.0, 1.0).eval()
+    exporter.save(model, tmp_path / exporter.FILENAME, {}, np.zeros((1, channels, 8, 8), np.float32))
+    result = run("predict", exporter.FILENAME, folder / "pictures", exit_code=2)
+    assert f"takes images of {channels} channels, and pictures have 1 or 3" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("nodes", "batch", "shape"),
+    [
+        (["Relu"], "N", "(1, 3, 16, 16)"),
+        (["GlobalAveragePool", "Squeeze"], 1, "(1,)"),
+        (["GlobalAveragePool", "Flatten", "Squeeze"], "N", "(3,)"),
+    ],
+)
+def test_a_model_that_classifies_nothing_is_refused(
+    run: Run, folder: Path, nodes: list[str], batch: int | str, shape: str
+) -> None:
+    steps = [onnx.helper.make_node(kind, [f"v{at}"], [f"v{at + 1}"]) for at, kind in enumerate(nodes)]
+    image = onnx.helper.make_tensor_value_info("v0", onnx.TensorProto.FLOAT, [batch, 3, 16, 16])
+    output = onnx.helper.make_tensor_value_info(
+        f"v{len(nodes)}", onnx.TensorProto.FLOAT, [None] * shape.count(",")
+    )
+    graph = onnx.helper.make_graph(steps, "theirs", [image], [output])
+    proto = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(proto, "theirs.onnx")
+    result = run("predict", "theirs.onnx", folder / "pictures" / "night.png", exit_code=2)
+    assert "theirs.onnx is no classifier of pictures: " in result.stderr
+    assert f"float32 of shape {shape}, and should give numbers of shape (1, classes)." in result.stderr
     assert result.stderr.count("\n") == 1
 
 

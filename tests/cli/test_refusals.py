@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,7 +29,11 @@ REFUSED = [
     (["pareto", "--max-params", "0"], "constraints.max_params = 0: should be greater than 0."),
     (
         ["pareto", "--min-accuracy", "95"],
-        "constraints.min_accuracy = 95.0: should be less than or equal to 1.",
+        "constraints.min_accuracy = 95.0: should be less than or equal to 1; it goes from 0 to 1, 0.98 for",
+    ),
+    (
+        ["pareto", "--min-accuracy", "-0.1"],
+        "constraints.min_accuracy = -0.1: should be greater than or equal",
     ),
     (["pareto", "--augmentation", "crop,fip"], "fip"),
     (["pareto", "--image-size", "4"], "image_size = 4: should be greater than or equal to 8."),
@@ -118,6 +124,39 @@ def test_words_that_are_no_command_are_refused(
 ) -> None:
     assert said in run(*words, exit_code=2).stderr
     assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        (
+            ("--min-accuracy", "98"),
+            "min_accuracy = 98.0: should be less than or equal to 1; it goes from 0 to 1",
+        ),
+        (("--max-params", "0"), "max_params = 0: should be greater than 0."),
+        (("--max-macs", "-1"), "max_macs = -1: should be greater than 0."),
+    ],
+)
+@pytest.mark.parametrize("verb", ["front", "export", "publish", "report", "confirm"])
+def test_limits_of_a_finished_study_are_refused_in_one_sentence(
+    run: Run, elsewhere: Path, verb: str, limit: tuple[str, str], said: str
+) -> None:
+    folder = elsewhere / "runs" / "done"
+    folder.mkdir(parents=True)
+    (folder / "study.toml").write_text('dataset = "mnist"\n')
+    (folder / "launch.toml").write_text("")
+    result = run(verb, "done", *limit, exit_code=2)
+    assert said in result.stderr and result.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a name cannot be given")
+def test_a_folder_whose_name_is_not_utf8_is_refused_before_the_search(run: Run, elsewhere: Path) -> None:
+    place = elsewhere / os.fsdecode(b"caf\xe9")
+    place.mkdir()
+    for flag in ("--dataset", "--data-root"):
+        result = run("pareto", flag, place, exit_code=2)
+        assert "is not UTF-8, and a study's files are; rename the folder." in result.stderr
+    assert not (elsewhere / "runs").exists()
 
 
 def test_runs_may_not_be_a_file(run: Run, elsewhere: Path) -> None:

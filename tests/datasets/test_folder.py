@@ -1,3 +1,6 @@
+import os
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -89,6 +92,22 @@ def test_images_get_the_asked_size(image_folder):
 def test_unusable_folders_are_refused(image_folder, counts, sentence):
     with pytest.raises(UserError, match=sentence):
         datasets.load(str(image_folder(counts)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a name cannot be given")
+def test_a_class_whose_name_is_not_utf8_is_refused(image_folder):
+    folder = image_folder({"a": 5, os.fsdecode(b"ch\xe2t"): 5})
+    with pytest.raises(UserError, match=r"the name of class 'ch\\udce2t' is not UTF-8; rename it\."):
+        datasets.load(str(folder))
+
+
+def test_links_are_followed(image_folder, tmp_path_factory):
+    folder = image_folder({"a": 5})
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (folder / "a").rename(elsewhere / "images")
+    for name in "ab":
+        (folder / name).symlink_to(elsewhere / "images")
+    assert sum(sizes(datasets.load(str(folder)))) == 10
 
 
 @pytest.mark.parametrize("damage", ["truncated", "text", "empty"])

@@ -82,6 +82,12 @@ def test_sixteen_bits_keep_their_range(saved):
     assert np.array_equal(pixels.ravel(), np.arange(256))
 
 
+def test_of_sixteen_bits_one_level_may_be_transparent(saved):
+    levels = np.linspace(0, 65_535, 256).astype(np.uint16).reshape(16, 16)
+    pixels = _images.read(saved(Image.fromarray(levels), transparency=int(levels[0, 1])))
+    assert np.array_equal(pixels.ravel(), [0, 255, *range(2, 256)])
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_what_is_transparent_lies_on_white(saved, mode):
     pixels = _images.read(saved(Image.new(mode, (16, 16), (0,) * len(mode))))

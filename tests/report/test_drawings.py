@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,6 +123,26 @@ def test_the_csv_record_agrees_with_the_json(run: Run, tmp_path: Path) -> None:
     assert all(float(row["pruning_strength"]) == 3.2e-6 for row in rows)
     with pytest.raises(UserError, match="Cannot write"):
         record.write("", tmp_path / "missing" / "front.csv")
+
+
+def test_a_record_replaces_what_was_there_only_when_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real.csv").write_text("old")
+    (tmp_path / "front.csv").symlink_to(tmp_path / "real.csv")
+    with monkeypatch.context() as patch, pytest.raises(UserError, match=r"Cannot write .*: No space left"):
+        patch.setattr(Path, "write_bytes", _full_disk)
+        record.write("new", tmp_path / "front.csv")
+    assert (tmp_path / "front.csv").read_text() == "old"
+    record.write("new", tmp_path / "front.csv")
+    record.write("new", Path(os.devnull))
+    assert (tmp_path / "front.csv").is_symlink() and (tmp_path / "real.csv").read_text() == "new"
+    assert len(list(tmp_path.iterdir())) == 2 and not Path(os.devnull).is_file()
+
+
+def _full_disk(path: Path, data: bytes) -> int:
+    path.write_text(data.decode()[:1])
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_what_points_were_confirmed_with_stands_beside_their_searched_figures(run: Run) -> None:
