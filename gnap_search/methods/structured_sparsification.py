@@ -229,7 +229,8 @@ class Draw:
         In the finish nothing exists that is absent, and there is no chance.
         """
         noise = (TIES if every.last else 1.0) if every.sampling else 0.0
-        filters, layers = {}, {}
+        filters: dict[str, Tensor] = {}
+        layers: dict[str, float] = {}
         blocks = {block[-1]: block for block in every.blueprint.blocks}
         for name, group in every.named().items():
             values = _values(group.filters, noise)

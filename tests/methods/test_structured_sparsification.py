@@ -187,7 +187,7 @@ def test_layers_open_and_vanish(small_digits: Data) -> None:
 
 def test_a_block_of_two_groups_comes_and_goes_as_one(few_digits: Data, bottleneck: str) -> None:
     own = {"cap": 1.0, "budget": 0.4, "seed_depth": 0.5, "absent_score": 0.0, "score_learning_rate": 0.05}
-    training = trainer(few_digits, bottleneck, 6, **own)
+    training = trainer(few_digits, bottleneck, **own)
     states, there = [], [dict(training.widths)]
     while not training.finished:
         training.epoch()
@@ -198,8 +198,8 @@ def test_a_block_of_two_groups_comes_and_goes_as_one(few_digits: Data, bottlenec
     open_blocks = [sum(widths[block[0]] > 0 for block in training.blueprint.blocks) for widths in there]
     steps = [later - one for one, later in itertools.pairwise(open_blocks)]
     assert min(steps) < 0 < max(steps)
-    for stop in (2, 4):
-        again = trainer(few_digits, bottleneck, 6, **own)
+    for stop in (3, 6):
+        again = trainer(few_digits, bottleneck, **own)
         again.restore(*states[stop - 1])
         while not again.finished:
             again.epoch()
