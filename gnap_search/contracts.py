@@ -75,9 +75,11 @@ class DatasetModule(Protocol):
 class NetworkModule(Protocol):
     """A file of `gnap_search/networks`: an architecture as a function of its widths.
 
-    A group is a set of channels that must have one width; `seed_widths` names the groups. A group in
-    `OPTIONAL` may have width 0, which makes its block an identity. All that a channel carries passes its
-    depth-wise filter, where it has one: a filter of zeros ends the channel.
+    A group is a set of channels that must have one width; `seed_widths` names the groups. `OPTIONAL`, where
+    there is one, is a tuple of the blocks that may be left out, and each of them a tuple of the groups within
+    it, in the order in which an image passes them. With all of its groups at width 0 a block is an identity.
+    All that a channel carries passes its depth-wise filter, where it has one: a filter of zeros ends the
+    channel.
     """
 
     def seed_widths(self, shape: Shape, scale: float) -> dict[str, int]:

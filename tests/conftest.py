@@ -111,6 +111,15 @@ def few_digits(small_digits: Data) -> Data:
     return dataclasses.replace(small_digits, train=Split(train.images[:128], train.labels[:128]))
 
 
+@pytest.fixture(scope="module")
+def bottleneck() -> Iterator[str]:
+    """The name of a small network whose blocks have two groups each."""
+    from tests.networks import bottleneck
+
+    with bottleneck.known() as name:
+        yield name
+
+
 @pytest.fixture(scope="session")
 def make_point() -> MakePoint:
     """Trial, epoch, parameters and validation accuracy -> a point."""

@@ -23,7 +23,7 @@ class Masks(Protocol):
 
 
 class Masked(Masks, Protocol):
-    """A mask for each channel of a group, and one for its layer where that may vanish."""
+    """A mask for each channel of a group, and one for its layer where that may vanish: a block's last one."""
 
     @property
     def layer(self) -> Any:

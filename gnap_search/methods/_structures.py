@@ -41,6 +41,8 @@ class Scores(nn.Module):
 class Group(nn.Module):
     """The filters of a group of channels, and the layer that they make up where it may vanish.
 
+    Of a block's groups the last one has the layer.
+
     Attributes:
         place: which structure each channel is, a number a channel.
         wanted: which structures have been drawn and are to grow; a truth value a structure.
@@ -120,7 +122,11 @@ class Structures(nn.ModuleDict):
 
     def open_widths(self) -> dict[str, int]:
         """How many structures of every group have scores above 0; one where a group may not be empty."""
-        return {name: group.open_width() for name, group in self.named().items()}
+        widths = {name: group.open_width() for name, group in self.named().items()}
+        for block in self.blueprint.blocks:
+            if not widths[block[-1]]:
+                widths |= dict.fromkeys(block, 0)
+        return widths
 
 
 def structures(model: nn.Module) -> Structures:

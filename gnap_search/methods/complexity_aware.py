@@ -91,12 +91,15 @@ class Bernoulli(nn.Module):
 
 
 class Chances(nn.Module):
-    """The variables of a group of channels: one a filter, and one for its layer where that may vanish."""
+    """The variables of a group of channels: one a filter, and one for its layer where that may vanish.
 
-    def __init__(self, width: int, start: float, *, optional: bool) -> None:
+    Of a block's groups the last one has the layer.
+    """
+
+    def __init__(self, width: int, start: float, *, layer: bool) -> None:
         super().__init__()
         self.filters = Bernoulli(width, start)
-        self.layer = Bernoulli(1, start) if optional else None
+        self.layer = Bernoulli(1, start) if layer else None
 
     def masks(self) -> Tensor:
         """A factor for what reads each channel."""
@@ -126,25 +129,29 @@ class Terms(nn.Module):
     """The products that complexity is a sum of: for each weight its kernel times inputs times outputs.
 
     `sources` and `targets` are places in the list of groups; the place behind the last one stands for what
-    is no group, and has the width 1. `kernels` and `macs` are the weights, and the multiply-accumulates for
-    one image, that a pair of channels has.
+    is no group, and has the width 1. `layers` are the places of groups whose layer a weight needs besides: it
+    lies in their block, before the group that has the layer. `kernels` and `macs` are the weights, and the
+    multiply-accumulates for one image, that a pair of channels has.
     """
 
     sources: Tensor
     targets: Tensor
+    layers: Tensor
     kernels: Tensor
     macs: Tensor
 
-    def __init__(self, sources: Tensor, targets: Tensor, kernels: Tensor, macs: Tensor) -> None:
+    def __init__(
+        self, sources: Tensor, targets: Tensor, layers: Tensor, kernels: Tensor, macs: Tensor
+    ) -> None:
         super().__init__()
-        named = {"sources": sources, "targets": targets, "kernels": kernels, "macs": macs}
+        named = {"sources": sources, "targets": targets, "layers": layers, "kernels": kernels, "macs": macs}
         for name, values in named.items():
             self.register_buffer(name, values, persistent=False)
 
-    def forward(self, widths: Tensor) -> Tensor:
-        """Weights, and multiply-accumulates for one image, of groups of these expected widths."""
-        extended = torch.cat([widths, widths.new_ones(1)])
-        pairs = extended[self.sources] * extended[self.targets]
+    def forward(self, widths: Tensor, layers: Tensor) -> Tensor:
+        """Weights, and multiply-accumulates for one image, of groups of these expected widths and layers."""
+        extended, needed = (torch.cat([values, values.new_ones(1)]) for values in (widths, layers))
+        pairs = extended[self.sources] * extended[self.targets] * needed[self.layers]
         return torch.stack([(pairs * self.kernels).sum(), (pairs * self.macs).sum()])
 
 
@@ -159,14 +166,17 @@ def _terms(blueprint: Blueprint, groups: tuple[str, ...]) -> tuple[Tensor, ...]:
         network = blueprint.build(dict.fromkeys(groups, 1))
     runs = positions(network, blueprint.shape)
     places = {group: place for place, group in enumerate(groups)} | {None: len(groups)}
-    sources, targets, kernels, outputs = [], [], [], []
+    last = {group: block[-1] for block in blueprint.blocks for group in block}
+    sources, targets, layers, kernels, outputs = [], [], [], [], []
     for path, end in ends(blueprint, groups).items():
         sources.append(places[end.source])
         targets.append(places[end.filtered if end.target is None and end.filtered else end.target])
+        layer = last.get(end.target) if end.target else None
+        layers.append(places[None if layer == end.target else layer])
         kernels.append(network.get_parameter(path).numel())  # at widths of 1, all but a pair of channels
         outputs.append(runs[path.rpartition(".")[0]])
     weights, times = (torch.tensor(values, dtype=torch.float32) for values in (kernels, outputs))
-    return torch.tensor(sources), torch.tensor(targets), weights, weights * times
+    return *(torch.tensor(one) for one in (sources, targets, layers)), weights, weights * times
 
 
 class Variables(nn.Module):
@@ -187,7 +197,7 @@ class Variables(nn.Module):
         self.chances = dict(chances)
         self.every = [kind for one in chances.values() for kind in one.kinds]
         widths = torch.tensor([float(len(one.filters.theta)) for one in chances.values()])
-        self.register_buffer("whole", of(widths))
+        self.register_buffer("whole", of(widths, torch.ones_like(widths)))
         self.register_buffer("risen", torch.zeros(()), persistent=False)
 
     def shares(self, layer_share: float) -> Tensor:
@@ -195,11 +205,13 @@ class Variables(nn.Module):
 
         Their gradients to layers are `2 x layer_share` of what they are, and to filters what is left of 2.
         """
-        widths = []
+        widths, layers = [], []
         for one in self.chances.values():
             width = _weighted(one.filters.theta.sum(), 1 - layer_share)
-            widths.append(width if one.layer is None else width * _weighted(one.layer.theta[0], layer_share))
-        shares: Tensor = self.terms(torch.stack(widths)) / self.whole
+            layer = None if one.layer is None else _weighted(one.layer.theta[0], layer_share)
+            widths.append(width if layer is None else width * layer)
+            layers.append(torch.ones_like(width) if layer is None else layer)
+        shares: Tensor = self.terms(torch.stack(widths), torch.stack(layers)) / self.whole
         return shares
 
 
@@ -260,9 +272,9 @@ class ComplexityAware:
         """Variables for every group of channels; what reads a channel reads it times its variable."""
         groups = blueprint.groups
         widths = _readers.widths_of(model, blueprint, groups)
+        last = {block[-1] for block in blueprint.blocks}
         chances = {
-            group: Chances(width, self.theta_start, optional=group in blueprint.optional)
-            for group, width in widths.items()
+            group: Chances(width, self.theta_start, layer=group in last) for group, width in widths.items()
         }
         model.variables = Variables(chances, terms(blueprint, groups))
         _readers.parametrize(model, blueprint, chances)

@@ -169,8 +169,8 @@ class GNAP:
             return []
         widths, seed = history[-1].widths, blueprint.seed_widths(1.0)
         scale = sum(widths.values()) / sum(seed[group] for group, width in widths.items() if width)
-        closed = [group for group, width in widths.items() if not width]
-        return [Grow(group, max(1, round(scale * seed[group])), 0.0) for group in closed[:1]]
+        closed = next((block for block in blueprint.blocks if not any(widths[group] for group in block)), ())
+        return [Grow(group, max(1, round(scale * seed[group])), 0.0) for group in closed]
 
     def _stalled(self, history: Sequence[Point]) -> bool:
         """Whether the objective is hardly lower than before the last growth."""

@@ -69,10 +69,11 @@ class StructuredSparsification:
         """A score for every structure that may exist, and masks over what reads the channels that do."""
         full = self._full_widths(blueprint)
         widths = _readers.widths_of(model, blueprint, tuple(full))
+        last = {block[-1] for block in blueprint.blocks}
         groups = {
             name: Group(
                 self._scores(places, min(widths[name], places)),
-                self._scores(1, min(widths[name], 1)) if name in blueprint.optional else None,
+                self._scores(1, min(widths[name], 1)) if name in last else None,
                 widths[name],
             )
             for name, places in full.items()
@@ -154,7 +155,7 @@ class StructuredSparsification:
                 self._want(group, chosen.to(group.wanted.device), last=every.last)
             if not kept.all():
                 keep = torch.nonzero(kept).flatten().tolist()
-                if not keep and (group.layer is None or chosen.any()):
+                if not keep and chosen.any():
                     keep = [int(draw.filters[name][place].argmax())]
                 edits.append(Cut(name, tuple(keep)))
         return edits
@@ -191,11 +192,16 @@ class StructuredSparsification:
         return values[min(range(max(0, fits - 1), fits + 1), key=lambda place: abs(excess(place)))]
 
     def grow(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
-        """What was drawn and is not there."""
-        del blueprint, history
+        """What was drawn and is not there; of a block that has died since the draw all or nothing."""
+        del history
+        groups = structures(model).named()
+        for block in blueprint.blocks:
+            if not all(len(groups[name].place) or groups[name].wanted.any() for name in block):
+                for name in block:
+                    groups[name].wanted.zero_()
         return [
             Grow(name, count, self.birth_scale)
-            for name, group in structures(model).named().items()
+            for name, group in groups.items()
             if (count := int(group.wanted.sum()))
         ]
 
@@ -208,7 +214,10 @@ METHOD = StructuredSparsification
 
 @dataclasses.dataclass(frozen=True)
 class Draw:
-    """A value for every structure: those above a threshold exist. At 0 that is a draw by their masks."""
+    """A value for every structure: those above a threshold exist. At 0 that is a draw by their masks.
+
+    All groups of a block have its layer's value.
+    """
 
     filters: Mapping[str, Tensor]
     layers: Mapping[str, float]
@@ -220,12 +229,14 @@ class Draw:
         In the finish nothing exists that is absent, and there is no chance.
         """
         noise = (TIES if every.last else 1.0) if every.sampling else 0.0
-        filters, layers = {}, {}
+        filters: dict[str, Tensor] = {}
+        layers: dict[str, float] = {}
+        blocks = {block[-1]: block for block in every.blueprint.blocks}
         for name, group in every.named().items():
             values = _values(group.filters, noise)
             filters[name] = values if every.sampling else values.where(group.present.cpu(), -math.inf)
             if group.layer is not None:
-                layers[name] = float(_values(group.layer, noise))
+                layers |= dict.fromkeys(blocks[name], float(_values(group.layer, noise)))
         return cls(filters, layers)
 
     def chosen(self, threshold: float) -> dict[str, Tensor]:

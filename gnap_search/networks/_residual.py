@@ -2,7 +2,7 @@
 
 The channels of a stage's stream are one group, `stage1`. The inner channels of each block are another,
 `inner1_2`, or two, `inner1_2_1` and `inner1_2_2`, where a block has three convolutions. The first block of
-every later stage halves the image. A block with an inner width of 0 is its shortcut alone.
+every later stage halves the image. A block with inner widths of 0 is its shortcut alone.
 
 Every norm has a gain here, also where a ReLU follows and could do without: so the counts are the published
 ones.
@@ -39,19 +39,18 @@ class Architecture:
     plain_shortcuts: bool = False
 
     @property
-    def optional(self) -> frozenset[str]:
-        """The groups that may have width 0."""
-        return frozenset(
-            group
+    def optional(self) -> tuple[tuple[str, ...], ...]:
+        """The blocks that may be left out, each by its inner groups."""
+        return tuple(
+            self.inner(stage, block)
             for stage in range(1, len(self.streams) + 1)
             for block in range(1, self.blocks + 1)
-            for group in self.inner(stage, block)
         )
 
-    def inner(self, stage: int, block: int) -> list[str]:
+    def inner(self, stage: int, block: int) -> tuple[str, ...]:
         """The groups between the convolutions of a block."""
         name, count = f"inner{stage}_{block}", len(self.kernels) - 1
-        return [name] if count == 1 else [f"{name}_{place}" for place in range(1, count + 1)]
+        return (name,) if count == 1 else tuple(f"{name}_{place}" for place in range(1, count + 1))
 
     def seed_widths(self, shape: Shape, scale: float) -> dict[str, int]:
         """The full widths, each multiplied by `scale`; the same for all images."""

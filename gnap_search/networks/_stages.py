@@ -70,6 +70,6 @@ def widths(streams: Sequence[float], blocks: int, expansion: float = 1) -> dict[
     return rounded
 
 
-def inner_groups(stages: int, blocks: int) -> frozenset[str]:
-    """The groups that may have width 0."""
-    return frozenset(group for group in widths([1] * stages, blocks) if group.startswith("inner"))
+def optional(stages: int, blocks: int) -> tuple[tuple[str, ...], ...]:
+    """The blocks that may be left out, each by its one inner group."""
+    return tuple((group,) for group in widths([1] * stages, blocks) if group.startswith("inner"))

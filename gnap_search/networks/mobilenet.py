@@ -26,7 +26,7 @@ from gnap_search.structure.layers import Unit, convolution, depthwise
 KERNELS = (3, 5, 5)  # of the depth-wise convolutions in each stage
 SEED, GROWTH = 8, 1.5  # channels of the first stage's stream, and how many times as many each later one has
 BLOCKS, EXPANSION = 3, 2
-OPTIONAL = _stages.inner_groups(len(KERNELS), BLOCKS)
+OPTIONAL = _stages.optional(len(KERNELS), BLOCKS)
 
 
 class InvertedResidual(nn.Module):

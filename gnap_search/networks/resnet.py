@@ -18,7 +18,7 @@ from gnap_search.structure.layers import Unit, convolution
 
 STAGES, BLOCKS = 3, 2
 SEED = 6  # channels of the first stage; each later stage has twice as many
-OPTIONAL = _stages.inner_groups(STAGES, BLOCKS)
+OPTIONAL = _stages.optional(STAGES, BLOCKS)
 
 
 class Block(nn.Module):

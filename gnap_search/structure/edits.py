@@ -7,7 +7,11 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Cut:
-    """Keep only these channels of a group, in this order; the others and all that is attached to them go."""
+    """Keep only these channels of a group, in this order; the others and all that is attached to them go.
+
+    With the last channel of a group that may be empty its whole block goes, whatever becomes of its other
+    groups.
+    """
 
     group: str
     keep: tuple[int, ...]
@@ -19,7 +23,8 @@ class Grow:
 
     Weights into them have their layer's own initialisation; weights out of them have it times `outgoing`,
     so that a small value nearly preserves the network's function and 0 preserves it exactly. A block that was
-    left out, at width 0, has the factor on the gain of its last norm instead, and opens as that gain learns.
+    left out, at width 0, grows in all of its groups at once. It has the factor of the last one on the gain of
+    its last norm instead, and opens as that gain learns.
     """
 
     group: str

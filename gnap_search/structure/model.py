@@ -53,12 +53,17 @@ class Blueprint:
         return widths
 
     @functools.cached_property
+    def blocks(self) -> tuple[tuple[str, ...], ...]:
+        """The blocks that may be left out, each by its inner groups, which have width 0 all or none."""
+        blocks: tuple[tuple[str, ...], ...] = getattr(
+            catalog.implementation("networks", self.network), "OPTIONAL", ()
+        )
+        return blocks
+
+    @functools.cached_property
     def optional(self) -> frozenset[str]:
         """The groups that may have width 0: inner channels of blocks that are identities without them."""
-        groups: frozenset[str] = getattr(
-            catalog.implementation("networks", self.network), "OPTIONAL", frozenset()
-        )
-        return groups
+        return frozenset(group for block in self.blocks for group in block)
 
 
 class Classifier(nn.Module):

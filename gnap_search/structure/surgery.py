@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
 import torch
@@ -45,10 +45,13 @@ class Operation:
 
     `widths` are the new ones; `origins` says for every channel of a changed group which old channel it
     was, and -1 for a new one. `narrows` says that channels go, none come, and no group loses all of its own:
-    then every layer stays.
+    then every layer stays. `blocks` are those that may be left out: each is there with all of its groups, or
+    with none.
     """
 
-    def __init__(self, widths: Mapping[str, int], edits: Sequence[Edit]) -> None:
+    def __init__(
+        self, widths: Mapping[str, int], edits: Sequence[Edit], blocks: Iterable[tuple[str, ...]] = ()
+    ) -> None:
         self.origins: dict[str, Tensor] = {}
         self._outgoing: dict[str, float] = {}
         self._splits: dict[str, _Births] = {}
@@ -60,6 +63,8 @@ class Operation:
             group: len(self.origins[group]) if group in self.origins else width
             for group, width in widths.items()
         }
+        for block in blocks:
+            self._keep_whole(block, absent=not any(widths[group] for group in block))
         self.narrows = all(isinstance(edit, Cut) for edit in edits) and all(
             self.widths[group] for group, width in widths.items() if width
         )
@@ -76,6 +81,23 @@ class Operation:
         else:
             assert len(before) == 0 or bool((before >= 0).all()), "no other edit stands beside a split"
             self._splits[edit.group] = _Births(edit, len(before))
+
+    def _keep_whole(self, block: tuple[str, ...], *, absent: bool) -> None:
+        """Let a block go as soon as one of its groups has no channels left.
+
+        In one that was absent the last norm alone is scaled: if those before it were silent as well, no
+        gradient would reach any of them.
+        """
+        there = [self.widths[group] > 0 for group in block]
+        if all(there) and absent:
+            for group in block[:-1]:
+                self._outgoing.pop(group, None)
+        elif any(there) and not all(there):
+            assert not absent, "a block opens in all of its groups"
+            for group in block:
+                self.origins[group], self.widths[group] = torch.arange(0), 0
+                self._outgoing.pop(group, None)
+                self._splits.pop(group, None)
 
     def transfer(
         self,

@@ -213,7 +213,7 @@ class Trainer:
         """Bring the network to its new widths; weights, gates and moments stay what they are."""
         if not edits:
             return
-        operation = surgery.Operation(self.widths, edits)
+        operation = surgery.Operation(self.widths, edits, self.blueprint.blocks)
         if operation.narrows:
             surgery.narrow(operation, self._slots, self.model, self.optimizer)
         else:
@@ -322,10 +322,9 @@ class Trainer:
 def seed_widths(blueprint: Blueprint, scale: float, depth: float) -> dict[str, int]:
     """The widths at the start; of the blocks that may be left out, a share is there, spread evenly."""
     widths = blueprint.seed_widths(scale)
-    blocks = [group for group in widths if group in blueprint.optional]
-    for index, group in enumerate(blocks):
+    for index, block in enumerate(blueprint.blocks):
         if math.ceil((index + 1) * depth) == math.ceil(index * depth):
-            widths[group] = 0
+            widths |= dict.fromkeys(block, 0)
     return widths
 
 

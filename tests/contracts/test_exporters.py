@@ -27,9 +27,10 @@ def a_model(network: str = "plain-cnn", scale: float | None = None) -> Classifie
     """A network with zeros among its weights, used norms and, where they are optional, left-out blocks."""
     torch.manual_seed(0)
     module = catalog.implementation("networks", network)
-    optional = sorted(getattr(module, "OPTIONAL", ()))
-    widths = module.seed_widths(SHAPE, scale or kinds.scale(network)) | dict.fromkeys(optional[::2], 0)
-    model = Classifier(Blueprint(network, SHAPE, 10), widths, 0.2, 0.4)
+    blueprint = Blueprint(network, SHAPE, 10)
+    left_out = [group for block in sorted(blueprint.blocks)[::2] for group in block]
+    widths = module.seed_widths(SHAPE, scale or kinds.scale(network)) | dict.fromkeys(left_out, 0)
+    model = Classifier(blueprint, widths, 0.2, 0.4)
     with torch.no_grad():
         model.train()(torch.rand(32, *SHAPE))  # gives the running statistics values
         for parameter in model.parameters():

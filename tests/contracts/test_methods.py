@@ -21,9 +21,12 @@ from gnap_search.results import Point
 from gnap_search.structure import model as models
 from gnap_search.training.plan import Plan
 from gnap_search.training.trainer import Trainer
-from tests.networks import kinds
+from tests.networks import bottleneck, kinds
 
 EPOCHS = 6
+NETWORKS = [one for one in kinds.distinct() if kinds.scale(one) == kinds.HALF]  # no wide ones
+
+pytestmark = pytest.mark.usefixtures("bottleneck")
 
 
 @pytest.fixture(params=catalog.names("methods"))
@@ -31,7 +34,7 @@ def method(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=[one for one in kinds.distinct() if kinds.scale(one) == kinds.HALF])  # no wide ones
+@pytest.fixture(params=[*NETWORKS, bottleneck.NAME])
 def network(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

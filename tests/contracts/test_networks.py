@@ -28,9 +28,9 @@ def seed(network: str, shape: tuple[int, int, int], scale: float | None = None) 
     return widths
 
 
-def some(groups: Iterable[str]) -> list[str]:
-    """All groups, or of more than ten, which only deep networks have, the first, the middle and the last."""
-    chosen = sorted(groups)
+def some(blocks: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """All blocks, or of more than ten, which only deep networks have, the first, the middle and the last."""
+    chosen = sorted(blocks)
     return chosen if len(chosen) <= 10 else [chosen[0], chosen[len(chosen) // 2], chosen[-1]]
 
 
@@ -81,12 +81,12 @@ def test_no_channel_goes_around_its_depthwise_filter(network: str) -> None:
     torch.testing.assert_close(smaller(images), model(images), rtol=1e-4, atol=1e-5)
 
 
-def test_an_optional_group_of_width_zero_is_an_identity_that_costs_nothing(network: str) -> None:
+def test_an_optional_block_of_width_zero_is_an_identity_that_costs_nothing(network: str) -> None:
     module, shape = catalog.implementation("networks", network), (3, 32, 32)
     widths = seed(network, shape)
     before = cost.count(Blueprint(network, shape, 10).build(widths), shape)
-    for group in some(getattr(module, "OPTIONAL", ())):
-        model = Blueprint(network, shape, 10).build({**widths, group: 0}).eval()
+    for block in some(getattr(module, "OPTIONAL", ())):
+        model = Blueprint(network, shape, 10).build({**widths, **dict.fromkeys(block, 0)}).eval()
         assert model(torch.rand(2, *shape)).shape == (2, 10)
         assert cost.count(model, shape).parameters < before.parameters
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import itertools
 
 import pytest
@@ -15,6 +17,7 @@ from gnap_search.structure.edits import Cut
 from gnap_search.structure.model import Blueprint
 from gnap_search.structure.norm import Norm
 from gnap_search.training.trainer import Plan, Trainer
+from tests.networks.bottleneck import NAME
 
 SHAPE = (1, 8, 8)
 SEARCHING = Progress(5, 10, 5)  # when the whole price is asked for the first time
@@ -29,7 +32,8 @@ def attached(network: str, **settings: float) -> tuple[ComplexityAware, nn.Modul
     return method, model, blueprint, variables
 
 
-@pytest.mark.parametrize("network", ["mlp", "plain-cnn", "resnet", "mobilenet"])
+@pytest.mark.usefixtures("bottleneck")
+@pytest.mark.parametrize("network", ["mlp", "plain-cnn", "resnet", "mobilenet", NAME])
 def test_expected_complexity_is_the_real_one_where_all_is_certain(network: str) -> None:
     _, _, blueprint, variables = attached(network, theta_start=1.0)
     plain = blueprint.build(blueprint.seed_widths(0.5))
@@ -78,7 +82,8 @@ def test_draws_decide_in_training_and_the_chances_themselves_otherwise() -> None
     assert one.masks().tolist() == [0.5] * len(one.theta)
 
 
-@pytest.mark.parametrize("network", ["mlp", "plain-cnn", "resnet", "mobilenet"])
+@pytest.mark.usefixtures("bottleneck")
+@pytest.mark.parametrize("network", ["mlp", "plain-cnn", "resnet", "mobilenet", NAME])
 def test_images_that_are_masked_are_what_masked_weights_make_of_them(network: str) -> None:
     method, model, _, variables = attached(network)
     method.prepare(model, SEARCHING)
@@ -164,6 +169,41 @@ def test_a_layer_that_is_decided_against_takes_its_weights_along(small_digits: D
     assert point.parameters < before.parameters and point.macs < before.macs
     chances = training.model.variables.chances.values()
     assert all(bool((one.filters.theta == 1).all()) for one in chances)
+
+
+def test_a_block_of_two_groups_goes_as_one(few_digits: Data, bottleneck: str) -> None:
+    own = {"pruning_strength": 3.0, "theta_learning_rate": 0.1, "layer_share": 0.7, "finishing_share": 0.4}
+    plan = Plan(0, "digits", "complexity-aware", bottleneck, "classification", 7, 3, None, own)
+    training = Trainer(plan, few_digits)
+    states, there = [], [dict(training.widths)]
+    while not training.finished:
+        training.epoch()
+        states.append(copy.deepcopy(training.state()))
+        there += [training.points[-1].widths, dict(training.widths)]
+    for widths in there:
+        assert all(len({widths[group] > 0 for group in block}) == 1 for block in training.blueprint.blocks)
+    gone = [sum(not widths[block[0]] for block in training.blueprint.blocks) for widths in there]
+    assert gone[0] == 0 < gone[-1] == max(gone)
+    for stop in (2, 4):
+        again = Trainer(plan, few_digits)
+        again.restore(*states[stop - 1])
+        while not again.finished:
+            again.epoch()
+        for one, other in zip(again.points[stop:], training.points[stop:], strict=True):
+            assert dataclasses.replace(one, seconds=other.seconds) == other
+
+
+def test_a_blocks_chance_counts_once_for_each_of_its_weights(bottleneck: str) -> None:
+    _, _, blueprint, variables = attached(bottleneck, theta_start=1.0)
+    widths, block = blueprint.seed_widths(0.5), blueprint.blocks[1]
+    layer = variables.chances[block[-1]].layer
+    assert layer is not None and variables.chances[block[0]].layer is None
+    before = float((variables.shares(0.5)[0] * variables.whole[0]).detach())
+    with torch.no_grad():
+        layer.theta.fill_(0.25)
+    after = float((variables.shares(0.5)[0] * variables.whole[0]).detach())
+    without = cost.count(blueprint.build({**widths, **dict.fromkeys(block, 0)}), SHAPE).weights
+    assert before - after == pytest.approx(0.75 * (before - without), rel=1e-4)
 
 
 def test_the_price_rises_until_the_finish() -> None:

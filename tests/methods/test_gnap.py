@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 
@@ -124,6 +125,33 @@ def test_it_grows_when_the_objective_has_stalled_for_its_patience() -> None:
     assert method.grow(model, BLUEPRINT, falling) == []
     stalled = [*falling, point(9, 0.125), point(10, 0.1249)]
     assert {edit.group: edit.count for edit in method.grow(model, BLUEPRINT, stalled)} == {"a": 4, "b": 2}
+
+
+def test_a_growth_opens_a_whole_block_and_a_checkpoint_goes_on(small_digits: Data, bottleneck: str) -> None:
+    own = {"growth_trigger": "periodic", "growth_period": 1, "depth_growth": "always", "seed_depth": 0.5}
+    plan = Plan(0, "digits", "gnap", bottleneck, "classification", 5, 5, None, own)
+    whole = Trainer(plan, small_digits)
+    there = [_blocks(whole)]
+    whole.epoch()
+    state = copy.deepcopy(whole.state())
+    there.append(_blocks(whole))
+    while not whole.finished:
+        whole.epoch()
+        there.append(_blocks(whole))
+    assert there[:3] == [2, 3, 4]
+    second = Trainer(plan, small_digits)
+    second.restore(*state)
+    while not second.finished:
+        second.epoch()
+    assert [dataclasses.replace(one, seconds=0.0) for one in second.points] == [
+        dataclasses.replace(one, seconds=0.0) for one in whole.points
+    ]
+
+
+def _blocks(training: Trainer) -> int:
+    """How many blocks the network has that may be left out."""
+    blocks = training.model.get_submodule("blocks").children()
+    return sum(block.residual is not None for block in blocks)
 
 
 def test_a_falling_price_is_progress_too() -> None:

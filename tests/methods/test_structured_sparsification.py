@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -11,7 +15,7 @@ from gnap_search.methods import _structures
 from gnap_search.methods._structures import Group, Scores, structures
 from gnap_search.methods.structured_sparsification import Draw, StructuredSparsification
 from gnap_search.structure import cost, surgery
-from gnap_search.structure.edits import Cut
+from gnap_search.structure.edits import Cut, Grow
 from gnap_search.structure.layers import Unit
 from gnap_search.structure.model import Blueprint
 from gnap_search.structure.slots import effective, find
@@ -179,3 +183,35 @@ def test_layers_open_and_vanish(small_digits: Data) -> None:
     while not training.finished:
         training.epoch()
     assert training.widths["inner1_1"] == 0
+
+
+def test_a_block_of_two_groups_comes_and_goes_as_one(few_digits: Data, bottleneck: str) -> None:
+    own = {"cap": 1.0, "budget": 0.4, "seed_depth": 0.5, "absent_score": 0.0, "score_learning_rate": 0.05}
+    training = trainer(few_digits, bottleneck, **own)
+    states, there = [], [dict(training.widths)]
+    while not training.finished:
+        training.epoch()
+        states.append(copy.deepcopy(training.state()))
+        there += [training.points[-1].widths, dict(training.widths)]
+    for widths in there:
+        assert all(len({widths[group] > 0 for group in block}) == 1 for block in training.blueprint.blocks)
+    open_blocks = [sum(widths[block[0]] > 0 for block in training.blueprint.blocks) for widths in there]
+    steps = [later - one for one, later in itertools.pairwise(open_blocks)]
+    assert min(steps) < 0 < max(steps)
+    for stop in (3, 6):
+        again = trainer(few_digits, bottleneck, **own)
+        again.restore(*states[stop - 1])
+        while not again.finished:
+            again.epoch()
+        for one, other in zip(again.points[stop:], training.points[stop:], strict=True):
+            assert dataclasses.replace(one, seconds=other.seconds) == other
+
+
+def test_a_block_that_died_after_it_was_drawn_wider_does_not_open_by_half(bottleneck: str) -> None:
+    method, blueprint = StructuredSparsification(), Blueprint(bottleneck, SHAPE, 10)
+    (first, last), *_ = blueprint.blocks
+    model = attached(method, blueprint, **{first: 0, last: 0})
+    groups = structures(model).named()
+    groups[last].wanted[0] = groups["stage2"].wanted[-1] = True
+    assert method.grow(model, blueprint, []) == [Grow("stage2", 1, method.birth_scale)]
+    assert not groups[last].wanted.any()

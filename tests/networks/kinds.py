@@ -46,7 +46,7 @@ def _kinds(network: str) -> Iterator[tuple[object, ...]]:
     """Of each layer: its class, whether it has a bias or a gain, is depth-wise, and may be left out."""
     module = catalog.implementation("networks", network)
     widths = module.seed_widths(SHAPE, scale(network))
-    kept = _layers(network, {**widths, **dict.fromkeys(getattr(module, "OPTIONAL", ()), 0)})
+    kept = _layers(network, {**widths, **dict.fromkeys(Blueprint(network, SHAPE, 10).optional, 0)})
     for name, layer in _layers(network, widths).items():
         depthwise = getattr(layer, "groups", 1) > 1
         yield type(layer), layer.bias is not None, layer.weight is not None, depthwise, name not in kept

@@ -32,7 +32,7 @@ def seed(blueprint: Blueprint) -> dict[str, int]:
 def operate(
     blueprint: Blueprint, model: nn.Module, widths: dict[str, int], edits: list[Edit]
 ) -> tuple[nn.Module, dict[str, int]]:
-    operation = surgery.Operation(widths, edits)
+    operation = surgery.Operation(widths, edits, blueprint.blocks)
     rebuilt = blueprint.build(operation.widths)
     operation.transfer(find(blueprint.build, widths), model.state_dict(), rebuilt.state_dict())
     return rebuilt.eval(), operation.widths
@@ -110,6 +110,38 @@ def test_removing_dead_channels_keeps_the_output(blueprint: Blueprint) -> None:
     assert all(narrower[group] <= max(1, widths[group] - 1) for group in widths)
     images = torch.rand(8, *SHAPE)
     torch.testing.assert_close(smaller(images), model(images), rtol=1e-4, atol=1e-4)
+
+
+def test_a_block_goes_with_its_first_group_that_is_empty(bottleneck: str) -> None:
+    blueprint, images = Blueprint(bottleneck, SHAPE, 10), torch.rand(8, *SHAPE)
+    for block in blueprint.blocks:
+        for group in block:
+            widths = seed(blueprint)
+            model = trained(blueprint, widths)
+            edits = [Cut(group, ()), *(Grow(other, 1) for other in block if other != group)]
+            smaller, narrower = operate(blueprint, model, widths, edits)
+            assert narrower == {**widths, **dict.fromkeys(block, 0)}
+            model.get_submodule(f"blocks.{block[0].replace('inner', 'block')[:-2]}").residual = None
+            torch.testing.assert_close(smaller(images), model(images))
+
+
+def test_a_block_of_several_groups_opens_in_all_of_them_and_by_its_last_norm(bottleneck: str) -> None:
+    blueprint, images = Blueprint(bottleneck, SHAPE, 10), torch.rand(32, *SHAPE)
+    widths = {**seed(blueprint), **dict.fromkeys(blueprint.optional, 0)}
+    model = trained(blueprint, widths)
+    births: list[Edit] = [Grow(group, 4, outgoing=0.0) for group in sorted(blueprint.optional)]
+    with pytest.raises(AssertionError, match="all of its groups"):
+        operate(blueprint, model, widths, births[:1])
+    grown, _ = operate(blueprint, model, widths, births)
+    torch.testing.assert_close(grown(images), model(images))
+    grown.train()
+    optimizer = torch.optim.Adam(grown.parameters(), 1e-2)
+    for _ in range(2):  # at first only the last norm of a block learns
+        optimizer.zero_grad()
+        grown(images).square().mean().backward()
+        optimizer.step()
+    born = {path: one for path, one in grown.named_parameters() if path not in model.state_dict()}
+    assert all(one.grad is not None and bool(one.grad.abs().sum() > 0) for one in born.values())
 
 
 def test_a_chain_of_dead_channels_dies_together() -> None:

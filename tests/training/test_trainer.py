@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import pytest
@@ -16,7 +17,7 @@ from gnap_search.results import Point
 from gnap_search.structure.edits import Cut, Edit, Settle
 from gnap_search.structure.model import Blueprint
 from gnap_search.training.plan import Plan
-from gnap_search.training.trainer import PASSES, Trainer
+from gnap_search.training.trainer import PASSES, Trainer, seed_widths
 
 EPOCHS = 4
 
@@ -73,6 +74,18 @@ def test_a_settled_training_goes_on_from_its_checkpoint(small_digits: Data) -> N
     second.restore(*state)
     second.epoch()
     assert second.settled and figures(second.points) == figures(whole.points)
+
+
+@pytest.mark.parametrize(("network", "blocks"), [("resnet20", 9), ("resnet110-bottleneck", 36)])
+@pytest.mark.parametrize("depth", [1.0, 0.75, 0.5, 0.25, 0.0])
+def test_a_share_of_the_blocks_is_there_at_the_start(network: str, blocks: int, depth: float) -> None:
+    blueprint = Blueprint(network, (1, 8, 8), 10)
+    widths = seed_widths(blueprint, 0.1, depth)
+    built = blueprint.build(widths).get_submodule("blocks")
+    there = [block for block in built.children() if block.residual is not None]
+    assert len(list(built.children())) == blocks
+    assert len(there) == math.ceil(depth * blocks)
+    assert all(len({widths[group] > 0 for group in block}) == 1 for block in blueprint.blocks)
 
 
 def test_training_costs_three_passes_an_image_at_the_widths_of_the_time(small_digits: Data) -> None:
