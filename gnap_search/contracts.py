@@ -42,7 +42,8 @@ class Data:
 
     The arrays are plain numpy, so that Ray's object store shares them between the trials of a host without a
     copy. `augmentation` names the batch transforms that suit the data (see `gnap_search.training.augment`),
-    `digest` identifies pixels, labels and splits.
+    `digest` identifies pixels, labels and splits. `note` tells users what was read of their own files; it is
+    empty for what is known.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Data:
     test: Split
     augmentation: tuple[str, ...]
     digest: str
+    note: str = ""
 
     @property
     def shape(self) -> Shape:

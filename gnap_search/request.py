@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from gnap_search import catalog, qualified, settings, spec
+from gnap_search import catalog, datasets, qualified, settings, spec
 from gnap_search.errors import UserError, nearest
 from gnap_search.flags import Asked, Training
 from gnap_search.settings import Value
@@ -169,13 +169,13 @@ def _kept(parameters: Mapping[str, Any], before: str, methods: str) -> dict[str,
 
 def _from_anywhere(dataset: str) -> str:
     """A data set's name as it holds in any working directory: a path becomes absolute."""
-    folder = Path(dataset).expanduser()
-    return str(folder.resolve()) if may_be_folder(dataset) and folder.is_dir() else dataset
+    folder = datasets.folder(dataset) if may_be_folder(dataset) else None
+    return str(folder.resolve()) if folder else dataset
 
 
 def _refuse_unknown_dataset(dataset: str, source: str) -> None:
     known = catalog.names("datasets")
-    if may_be_folder(dataset) and not Path(dataset).expanduser().is_dir():
+    if may_be_folder(dataset) and datasets.folder(dataset) is None:
         raise UserError(
             f"{source}: dataset = {dataset!r} is no data set and no folder; {nearest(dataset, known)}"
         )

@@ -49,8 +49,8 @@ def train(plan: Plan, load: Callable[[], Data], folder: Path, device: str, liste
 def _trained(trial: Trial, data: Data, listener: Listener) -> Trained:
     plan, front = trial.plan, Front(trial.points)
     listener.study_started(0, 1, 1, front)
-    if trial.notice:
-        listener.message(trial.notice)
+    for told in filter(None, (data.note, trial.notice)):
+        listener.message(told)
     listener.trial_started(plan.trial, plan.settings, plan.epochs)
     while not trial.finished:
         with _writing(trial.folder):

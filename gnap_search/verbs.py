@@ -430,6 +430,8 @@ def train(
     plan = request.plan(settings or {}, asked)
     digest = hashlib.sha256(plan.to_json().encode()).hexdigest()[:8]  # each plan has a folder of its own
     folder = Path(runs) / "train" / f"{request.name(plan.dataset, plan.method)}-{digest}"
+    directory = Path(asked.get("directory", folder))
+    datasets.refuse_within(plan.dataset, directory, "--directory" if "directory" in asked else "--runs")
 
     def load() -> Data:
         return datasets.load(
@@ -440,9 +442,7 @@ def train(
             download=asked.get("download", True),
         )
 
-    return single.train(
-        plan, load, Path(asked.get("directory", folder)), asked.get("device", "cpu"), listener or Quiet()
-    )
+    return single.train(plan, load, directory, asked.get("device", "cpu"), listener or Quiet())
 
 
 def listing() -> dict[str, list[Entry]]:
@@ -500,9 +500,11 @@ def _search(
     *,
     extend: bool = False,
 ) -> Outcome:
+    from gnap_search import datasets
     from gnap_search.search import launch as launching
 
     _refuse_unwritable(study.to_toml() + launch.to_toml())
+    datasets.refuse_within(study.dataset, folder, "--runs")
     summary = launching.run(study, folder, launch, listener or Quiet(), load, sources, extend=extend)
     return Outcome(Run(folder), summary.front, summary.complete, summary.failed, summary.lost, summary.ending)
 

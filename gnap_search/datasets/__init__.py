@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,6 +65,26 @@ def read_pictures(paths: Sequence[Path], shape: Shape) -> np.ndarray:
     return _images.read_as(paths, shape)
 
 
+def folder(name: str) -> Path | None:
+    """The folder that a data set's name means, where there is one."""
+    place = os.path.expanduser(name)  # leaves an unknown ~user as it is, where pathlib raises
+    return Path(place) if name and os.path.isdir(place) else None  # and this is False for whatever cannot be
+
+
+def refuse_within(name: str, place: Path, flag: str) -> None:
+    """See that what will be written to a place does not become a part of the data set.
+
+    Raises:
+        UserError: it would; `flag` is where another place is named.
+    """
+    if name in catalog.names("datasets") or FUNCTION.fullmatch(name):
+        return
+    if (images := folder(name)) is not None:
+        from gnap_search.datasets import _folder
+
+        _folder.refuse_within(images, place, flag)
+
+
 def cache() -> Path:
     """Where downloaded data sets lie unless another folder is named."""
     from platformdirs import user_cache_path
@@ -76,24 +97,23 @@ def _whole(
 ) -> Data:
     """The data set with all of its images."""
     if name in catalog.names("datasets"):
-        place = Path(root or cache()).expanduser()
+        place = Path(os.path.expanduser(root or cache()))
         data: Data = catalog.implementation("datasets", name).load(place, download=download)
         return _of_size(data, image_size)
     if FUNCTION.fullmatch(name):
         from gnap_search.datasets import _function
 
         return _of_size(_function.load(name), image_size)
-    folder = Path(moved or name).expanduser()
-    if name and folder.is_dir():
+    if (images := folder(str(moved or name))) is not None:
         from gnap_search.datasets import _folder
 
-        return _folder.load(name, folder, image_size)
+        return _folder.load(name, images, image_size)
     raise UserError(_unknown(name, moved))
 
 
 def _unknown(name: str, moved: Path | None) -> str:
     place = str(moved or name)
-    if Path(place).expanduser().is_file():
+    if os.path.isfile(os.path.expanduser(place)):
         return f"{place} is a file; a data set is a folder with a subfolder of images for each class."
     if moved or PATH.match(name):
         return (

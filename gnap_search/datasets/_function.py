@@ -8,6 +8,7 @@ taken for the channels. Labels are N integers or strings; their distinct values,
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import sys
 from collections.abc import Callable, Mapping
@@ -36,7 +37,8 @@ def load(name: str) -> Data:
     values = np.unique(np.concatenate(list(labels.values())))
     given = {part: Split(images[part], np.searchsorted(values, labels[part])) for part in pairs}
     _check_same_shape(name, given)
-    return _splits.complete(name, [str(value) for value in values], given)
+    data = _splits.complete(name, [str(value) for value in values], given)
+    return dataclasses.replace(data, note=_splits.told(data))
 
 
 def _call(name: str) -> Any:
@@ -58,8 +60,8 @@ def _find(name: str) -> Callable[[], Any]:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as problem:
-        if problem.name is None or not module_name.startswith(problem.name):
-            raise
+        if problem.name is None or not f"{module_name}.".startswith(f"{problem.name}."):
+            raise  # it is there, and what it imports is not
         raise UserError(f"There is no module {module_name!r} to take {attribute} from.") from None
     function: Callable[[], Any] | None = vars(module).get(attribute)
     if not callable(function):

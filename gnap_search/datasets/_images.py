@@ -3,44 +3,57 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
 from gnap_search.errors import UserError
 from gnap_search.structure import Shape
 
-SUFFIXES = frozenset(
-    (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-)
+USUAL = ".bmp .gif .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .ppm .tif .tiff .webp"
+AVIF = "avif" in features.modules and features.check("avif")  # of this Pillow, which may be an older one
+SUFFIXES = frozenset((*USUAL.split(), *([".avif"] if AVIF else [])))
 SIDES = range(8, 65)  # pixels: images of one common size in this range keep it
 DEFAULT_SIDE = 32  # pixels, for all others
 BATCH = 64  # files a thread reads at a time, so that small ones are not lost in overhead
+LEVELS, FEW_LEVELS = 2**16, 2**12  # of a pixel: in images of more than 8 bits, and what some cameras use
+BLACK = 16  # of 256 levels: fewer is what comes of those few
+MOST_NAMED = 3  # unreadable files; how many others there are is told
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
+Failure = tuple[Path, str]
+"""A file that cannot be read, and why."""
 
-def read(paths: Sequence[Path], image_size: int | None = None) -> np.ndarray:
+
+def read(
+    paths: Sequence[Path], image_size: int | None = None, tell: Callable[[str], None] = lambda _: None
+) -> np.ndarray:
     """The images as uint8, N x C x H x W, where C is 1 if all pixels of all images are grey and 3 otherwise.
 
     With an `image_size` each image becomes a square of that side. Without one, images that all have the same
     height and width of 8 to 64 pixels are left as they are, and others become squares of 32 pixels. An image
     that must change its size is resized with antialiasing until it just covers the square, and its middle is
     cut out. A camera's orientation tag is obeyed, what is transparent lies on white, and of an animation the
-    first frame counts.
+    first frame counts. `tell` hears what users should know.
 
     Raises:
-        UserError: a file is not a readable image.
+        UserError: files are not readable images, or have so few of their levels that they would be black.
     """
-    width, height = (image_size, image_size) if image_size else _common_size(paths)
+    common = (image_size, image_size) if image_size else _common_size(paths)
+    width, height = common or (DEFAULT_SIDE, DEFAULT_SIDE)
+    if common is None:
+        tell(f"resized to {width} x {height} pixels (--image-size changes that)")
     pixels = np.empty((len(paths), 3, height, width), np.uint8)
     starts = range(0, len(paths), BATCH)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(functools.partial(_fill, pixels, paths), starts):
-            pass
+        batches = list(pool.map(functools.partial(_fill, pixels, paths), starts))
+    _refuse([failure for failures in batches for failure in failures])
+    _refuse_black(paths, pixels)
     if np.array_equal(pixels[:, 0], pixels[:, 1]) and np.array_equal(pixels[:, 0], pixels[:, 2]):
         return pixels[:, :1].copy()
     return pixels
@@ -56,7 +69,7 @@ def read_as(paths: Sequence[Path], shape: Shape) -> np.ndarray:
     """
     channels, height, width = shape
     pixels = np.empty((len(paths), 3, height, width), np.uint8)
-    _fill(pixels, paths, 0, len(paths))
+    _refuse(_fill(pixels, paths, 0, len(paths)))
     if channels == 1:
         return _grey(pixels)
     return pixels
@@ -81,12 +94,25 @@ def find(places: Sequence[Path]) -> list[Path]:
 
 def below(folder: Path) -> list[Path]:
     """Every image in a folder, however deep and behind links too, sorted; what is hidden is passed over."""
-    found = []
+    return list(filter(is_image, files(folder)))
+
+
+def files(folder: Path) -> list[Path]:
+    """Every file in a folder, however deep, sorted; what several links lead to is there but once."""
+    found: dict[str, Path] = {}
+    walked = set()  # a link may lead to a folder that it lies in
     for place, deeper, names in os.walk(folder, followlinks=True):
-        deeper[:] = [name for name in deeper if not hidden(name)]
-        images = (name for name in names if Path(name).suffix.lower() in SUFFIXES)
-        found += [Path(place, name) for name in images if not hidden(name)]
-    return sorted(found)
+        walked.add(os.path.realpath(place))
+        visible = (name for name in sorted(deeper) if not hidden(name))
+        deeper[:] = [name for name in visible if os.path.realpath(Path(place, name)) not in walked]
+        for path in (Path(place, name) for name in sorted(names) if not hidden(name)):
+            found.setdefault(os.path.realpath(path), path)
+    return sorted(found.values())
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is taken for an image, by its suffix."""
+    return path.suffix.lower() in SUFFIXES
 
 
 def hidden(name: str) -> bool:
@@ -101,31 +127,35 @@ def _grey(pixels: np.ndarray) -> np.ndarray:
     return luma.astype(np.uint8)[:, None]
 
 
-def _common_size(paths: Sequence[Path]) -> tuple[int, int]:
-    """Width and height that images without an asked size get."""
-    width, height = _file_size(paths[0])
-    same = width in SIDES and height in SIDES and all(_file_size(path) == (width, height) for path in paths)
-    return (width, height) if same else (DEFAULT_SIDE, DEFAULT_SIDE)
+def _common_size(paths: Sequence[Path]) -> tuple[int, int] | None:
+    """Width and height of all images, if they have one that is neither small nor large."""
+    sizes = (size for size in map(_file_size, paths) if size is not None)
+    width, height = next(sizes, (0, 0))
+    same = width in SIDES and height in SIDES and all(size == (width, height) for size in sizes)
+    return (width, height) if same else None
 
 
-def _file_size(path: Path) -> tuple[int, int]:
-    """Width and height as the file's header tells."""
+def _file_size(path: Path) -> tuple[int, int] | None:
+    """Width and height as the file's header tells; None where it cannot be read, which `read` tells."""
     try:
         with Image.open(path) as image:
             return image.size
-    except UNREADABLE as problem:
-        raise _unreadable(path, problem) from None
+    except UNREADABLE:
+        return None
 
 
-def _fill(pixels: np.ndarray, paths: Sequence[Path], start: int, count: int = BATCH) -> None:
-    """Read so many files into their places."""
+def _fill(pixels: np.ndarray, paths: Sequence[Path], start: int, count: int = BATCH) -> list[Failure]:
+    """Read so many files into their places; gives those that cannot be read."""
+    failures: list[Failure] = []
     for index in range(start, min(start + count, len(paths))):
         try:
             image = _decode(paths[index], (pixels.shape[3], pixels.shape[2]))
         except UNREADABLE as problem:
-            raise _unreadable(paths[index], problem) from None
+            failures.append((paths[index], _reason(problem)))
+            continue
         values = np.asarray(image)
         pixels[index] = values if values.ndim == 2 else values.transpose(2, 0, 1)
+    return failures
 
 
 def _decode(path: Path, size: tuple[int, int]) -> Image.Image:
@@ -142,7 +172,9 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """Any mode of Pillow as `L` or `RGB`."""
     if image.mode.startswith("I"):  # 16 bits; Pillow's own conversions would cut off at 255
         levels = np.asarray(image)
-        grey = (levels // 257).clip(0, 255).astype(np.uint8)
+        if levels.min() < 0 or levels.max() >= LEVELS:
+            raise ValueError(f"its pixels go from {levels.min()} to {levels.max()}, beyond 0 to 65535")
+        grey = (levels // 257).astype(np.uint8)
         if "transparency" in image.info:  # the one level that is transparent
             grey[levels == image.info["transparency"]] = 255
         return Image.fromarray(grey)
@@ -156,6 +188,42 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _unreadable(path: Path, problem: BaseException) -> UserError:
-    reason = str(problem).splitlines()[0].rstrip(".") if str(problem) else type(problem).__name__
-    return UserError(f"{path} is not a readable image ({reason}); replace or remove it.")
+def _reason(problem: BaseException) -> str:
+    return str(problem).splitlines()[0].rstrip(".") if str(problem) else type(problem).__name__
+
+
+def _refuse(failures: Sequence[Failure]) -> None:
+    if not failures:
+        return
+    if len(failures) == 1:
+        path, reason = failures[0]
+        raise UserError(f"{path} is not a readable image ({reason}); replace or remove it.")
+    named = ", ".join(f"{path} ({reason})" for path, reason in failures[:MOST_NAMED])
+    more = f" and {len(failures) - MOST_NAMED} more" if len(failures) > MOST_NAMED else ""
+    raise UserError(f"{len(failures)} files are not readable images: {named}{more}; replace or remove them.")
+
+
+def _refuse_black(paths: Sequence[Path], pixels: np.ndarray) -> None:
+    """See that images of 16 or 32 bits are not black because all of them have the levels of 8 or 12 alone."""
+    black = pixels.max(axis=(1, 2, 3)) < BLACK
+    levels = {path: _brightest(path) for path in filter(_is_deep, itertools.compress(paths, black))}
+    others = filter(_is_deep, itertools.compress(paths, ~black))
+    if not levels or max(levels.values()) >= FEW_LEVELS or any(others):
+        return
+    path = max(levels, key=lambda path: levels[path])
+    raise UserError(
+        f"Images of 16 or 32 bits would be black: their brightest pixel, in {path}, is {levels[path]} of "
+        f"{LEVELS - 1}; scale them to that range, or save them with 8 bits."
+    )
+
+
+def _brightest(path: Path) -> int:
+    """The highest level of an image."""
+    with Image.open(path) as image:
+        return int(np.asarray(image).max())
+
+
+def _is_deep(path: Path) -> bool:
+    """Whether an image has more than 8 bits for a pixel."""
+    with Image.open(path) as image:
+        return image.mode.startswith("I")

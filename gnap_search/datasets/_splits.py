@@ -80,7 +80,17 @@ def with_training_images(data: Data, count: int) -> Data:
         )
     train = _part(data.train, earliest(data.train.labels, count))
     left = digest((train, data.validation, data.test))
-    return dataclasses.replace(data, train=train, digest=left)
+    note = data.note and f"{data.note}; {count:,} of the training images are taken"
+    return dataclasses.replace(data, train=train, digest=left, note=note)
+
+
+def told(data: Data) -> str:
+    """What was read, in words."""
+    counts = [f"{len(split):,}" for split in (data.train, data.validation, data.test)]
+    return (
+        f"{data.name}: {len(data.classes):,} classes, {'/'.join(counts)} images of "
+        f"{' x '.join(map(str, data.shape))} for training, validation and test"
+    )
 
 
 def digest(splits: Iterable[Split]) -> str:

@@ -79,6 +79,8 @@ def run(
         study = study.fitted(len(data.train))
         studies.refuse_conflicts(study, folder, launch, extend=extend)
         _refuse_settings(study)
+        if data.note:
+            listener.message(data.note)
         with cluster.silence(verbose=launch.verbose):
             given = Gathering(study, folder, listener).gather(sources, data.digest)
         with (

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from gnap_search import datasets
 from gnap_search.errors import UserError
 from gnap_search.repeats import Result
 from gnap_search.training import configurations, loop, sharing, standalone, summary
@@ -56,8 +57,11 @@ def _run(asked: argparse.Namespace) -> int:
     ]
     for errand in errands:
         standalone.refuse_other_plan(errand.plan, errand.folder)
+    datasets.refuse_within(errands[0].plan.dataset, asked.out, "--out")
     data = errands[0].load(download=True)  # what is wrong with it is told before anything is written
     _refuse_other_data(errands, data.digest)
+    if data.note:
+        _tell(data.note)
     if asked.workers > 1 and asked.device != "cpu" and (advice := sharing.advice()):
         _tell(advice)
     with loop.sole(asked.out):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -12,10 +13,13 @@ import pytest
 from typer.testing import Result
 
 import gnap_search
+from gnap_search import single
+from gnap_search.contracts import Data
 from gnap_search.front import Front
 from gnap_search.report.quiet import Quiet
 from gnap_search.results import Point
 from gnap_search.runs import Run as RunFolder
+from gnap_search.training.plan import Plan
 from tests.published.conftest import check_files, check_record
 
 Run = Callable[..., Result]
@@ -34,6 +38,16 @@ class Ear(Quiet):
 
     def trial_ended(self, trial: int, failure: str | None) -> None:
         self.heard.append(f"end {trial} {failure}")
+
+    def message(self, text: str) -> None:
+        self.heard.append(text)
+
+
+def test_a_training_tells_what_was_read(elsewhere: Path, few_digits: Data) -> None:
+    plan = Plan(0, "./photos", "dense", "plain-cnn", "classification", 1, 0, None, {})
+    noted, ear = dataclasses.replace(few_digits, note="./photos: 10 classes"), Ear()
+    single.train(plan, lambda: noted, elsewhere, "cpu", ear)
+    assert ear.heard == ["./photos: 10 classes", "0-1", "end 0 None"]
 
 
 @pytest.mark.slow

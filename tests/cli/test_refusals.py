@@ -15,6 +15,8 @@ Run = Callable[..., Result]
 REFUSED = [
     (["pareto", "--dataset", "mnits"], "Unknown data set 'mnits'; did you mean 'mnist'?"),
     (["pareto", "--dataset", "./photos"], "There is no folder ./photos"),
+    (["pareto", "--dataset", "~nobody-here/x"], "There is no folder ~nobody-here/x"),
+    (["pareto", "--dataset", "x" * 300], "Unknown data set 'xxx"),
     (["pareto", "--method", "gnp"], "unknown method 'gnp'; did you mean 'gnap'?"),
     (["pareto", "--network", "plain-cn"], "unknown network 'plain-cn'; did you mean 'plain-cnn'?"),
     (["pareto", "--search-space", "gnp"], "Unknown search space 'gnp'; did you mean 'gnap'?"),
@@ -108,6 +110,26 @@ def test_one_sentence_and_nothing_written(run: Run, elsewhere: Path, words: Sequ
     assert result.stderr.startswith("gnap-search: ") and said in result.stderr
     assert result.stderr.count("\n") == 1, "one line"
     assert [path.name for path in elsewhere.rglob("*")] == ["file.toml"]
+
+
+@pytest.mark.parametrize(
+    ("words", "flag"),
+    [
+        (["pareto", "--dataset", "."], "--runs"),
+        (["pareto", "--dataset", ".", "--runs", "a/runs"], "--runs"),
+        (["train", "--dataset", "."], "--runs"),
+        (["train", "--dataset", ".", "-o", "out", "--runs", "../runs"], "--directory"),
+    ],
+)
+def test_a_study_does_not_become_a_class_of_its_data(
+    run: Run, elsewhere: Path, words: Sequence[str], flag: str
+) -> None:
+    (elsewhere / "a").mkdir()
+    (elsewhere / "b").mkdir()
+    result = run(*words, exit_code=2)
+    assert f"would be read as a class; name another place with {flag}." in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert sorted(path.name for path in elsewhere.rglob("*")) == ["a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from gnap_search import datasets
 from gnap_search.errors import UserError
@@ -21,11 +22,17 @@ def test_classes_alone_are_split_70_15_15(image_folder):
     assert data.digest == datasets.load(str(image_folder({}))).digest
 
 
-@pytest.mark.parametrize("word", ["val", "valid", "validation"])
+@pytest.mark.parametrize("word", ["val", "valid", "validation", "dev", "Val", "VALIDATION"])
 def test_given_splits_are_used(image_folder, word):
     counts = {"train": 10, word: 3, "test": 2}
     folder = image_folder({f"{part}/{name}": count for part, count in counts.items() for name in "ab"})
     assert sizes(datasets.load(str(folder))) == [20, 6, 4]
+
+
+def test_splits_have_other_usual_names(image_folder):
+    folder = image_folder({"Training/a": 20, "Training/b": 20, "Testing/a": 3, "Testing/b": 3})
+    data = datasets.load(str(folder))
+    assert (data.classes, sizes(data)) == (("a", "b"), [34, 6, 6])
 
 
 def test_missing_splits_are_cut_from_train(image_folder):
@@ -59,18 +66,69 @@ def test_hidden_and_other_files_are_passed_over(image_folder):
     assert sum(sizes(datasets.load(str(folder)))) == 11
 
 
-def test_grey_and_colour_are_augmented_differently(image_folder):
-    folder = image_folder({"a": 4, "b": 4})
-    grey = datasets.load(str(folder))
-    assert (grey.shape, grey.augmentation) == ((1, 12, 12), ("affine",))
-    image_folder({"b": 4}, mode="RGB")
-    colour = datasets.load(str(folder))
-    assert (colour.shape, colour.augmentation) == ((3, 12, 12), ("crop", "flip"))
+def test_what_was_read_is_told(image_folder):
+    folder = image_folder({"a": 20, "b/deeper": 40, ".": 2})
+    for number, suffix in enumerate((".heic", ".HEIC", ".xml", "", ".txt")):
+        (folder / "a" / f"{number}{suffix}").write_bytes(b"")
+    counts = f"{folder}: 2 classes, 42/9/9 images of 1 x 12 x 12 for training, validation and test"
+    others = "7 files passed over (2 .heic, 2 in no class, 1 .xml, ...)"
+    assert datasets.load(str(folder)).note == f"{counts}; {others}"
+    part = datasets.load(str(folder), training_images=20)
+    assert part.note == f"{counts}; {others}; 20 of the training images are taken"
 
 
-def test_images_get_the_asked_size(image_folder):
+def test_folders_beside_the_splits_are_told(image_folder):
+    folder = image_folder({"train/a": 9, "train/b": 9, "holdout/a": 2, "more/c": 2})
+    assert datasets.load(str(folder)).note.endswith("; folders passed over: holdout, more")
+
+
+@pytest.mark.parametrize(("side", "size", "told"), [(12, None, 0), (80, 20, 0), (80, None, 1), (6, None, 1)])
+def test_a_size_that_nobody_asked_for_is_told(image_folder, side, size, told):
+    note = datasets.load(str(image_folder({"a": 4, "b": 4}, side=side)), image_size=size).note
+    assert note.count("; resized to 32 x 32 pixels (--image-size changes that)") == told
+
+
+def test_what_is_known_needs_no_note():
+    assert datasets.load("digits", training_images=100).note == ""
+
+
+def test_links_double_no_image(image_folder):
+    folder = image_folder({"a": 6, "b": 6, "pool": 6})
+    (folder / "a" / "self").symlink_to(".")
+    (folder / "a" / "deeper").mkdir()
+    (folder / "a" / "deeper" / "back").symlink_to(folder / "a")
+    (folder / "a" / "00.png").symlink_to("0.png")
+    for name in ("one", "two"):
+        (folder / "b" / name).symlink_to(folder / "pool")
+    data = datasets.load(str(folder))
+    classes = np.concatenate([split.labels for split in (data.train, data.validation, data.test)])
+    assert np.bincount(classes).tolist() == [6, 12, 6]
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".jp2", ".avif"])
+def test_less_usual_suffixes_are_read(image_folder, suffix):
+    if suffix == ".avif" and not features.check("avif"):
+        pytest.skip("this Pillow reads no AVIF")
     folder = image_folder({"a": 4, "b": 4})
-    assert datasets.load(str(folder), image_size=20).shape == (1, 20, 20)
+    Image.new("RGB", (12, 12)).save(folder / "a" / f"more{suffix}")
+    assert sum(sizes(datasets.load(str(folder)))) == 9
+
+
+@pytest.mark.parametrize("classes", [".", "train"])
+def test_nothing_is_written_among_the_classes(image_folder, classes, monkeypatch):
+    folder = image_folder({f"{classes}/a": 4, f"{classes}/b": 4})
+    monkeypatch.chdir(folder)
+    for name, place in ((".", Path("runs")), (str(folder), Path("a/deep/runs")), (".", folder / classes)):
+        with pytest.raises(UserError, match="would be read as a class; name another place with --runs"):
+            datasets.refuse_within(name, classes / place, "--runs")
+    datasets.refuse_within(".", Path("../runs"), "--runs")
+    datasets.refuse_within(".", Path(classes, ".runs"), "--runs")
+    datasets.refuse_within("digits", Path(classes, "runs"), "--runs")
+
+
+def test_beside_the_splits_one_may_write(image_folder):
+    folder = image_folder({"train/a": 4, "train/b": 4})
+    datasets.refuse_within(str(folder), folder / "runs", "--runs")
 
 
 @pytest.mark.parametrize(
@@ -87,6 +145,23 @@ def test_images_get_the_asked_size(image_folder):
         ({"train/a": 9, "train/b": 9, "val/a": 2, "valid/b": 2}, "has both val and valid; keep one"),
         ({"train": 9, "test": 9}, "needs a train folder with a subfolder"),
         ({"test/a": 9, "test/b": 9}, "needs a train folder with a subfolder"),
+        (
+            {"fit/a": 9, "fit/b": 9, "eval/a": 2, "eval/b": 2},
+            "eval and fit among them, look like splits, .* call them train, val and test",
+        ),
+        (
+            {"a/train": 9, "a/test": 9, "b/train": 9, "b/test": 9},
+            "has its splits inside of its classes .* as train/a and test/a",
+        ),
+        (
+            {"train/a": 9, "train/b": 9, "test": 9},
+            "test has no subfolders, and so no classes; sort its images",
+        ),
+        (
+            {"x/a": 9, "x/b": 9},
+            "has one subfolder only; if the classes .* of that, name .*/x as the data set",
+        ),
+        ({"train/x/a": 9, "train/x/b": 9}, "of that, move them into .*/train itself"),
     ],
 )
 def test_unusable_folders_are_refused(image_folder, counts, sentence):
@@ -118,3 +193,11 @@ def test_an_unreadable_image_is_named(image_folder, damage):
     with pytest.raises(UserError, match=f"{path} is not a readable image") as refusal:
         datasets.load(str(folder))
     assert "\n" not in str(refusal.value)
+
+
+def test_all_unreadable_images_are_counted(image_folder):
+    folder = image_folder({"a": 5, "b": 70})
+    for name in ("a/0", "b/1", "b/20", "b/69"):
+        (folder / f"{name}.png").write_bytes(b"hello")
+    with pytest.raises(UserError, match=r"4 files are not readable images: .*b/20.* and 1 more; replace"):
+        datasets.load(str(folder))

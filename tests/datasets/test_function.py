@@ -125,14 +125,23 @@ def test_what_is_not_understood_is_refused(returned, result, sentence):
         ("own_arrays:mien", "own_arrays has no function 'mien'; did you mean 'mine'"),
         ("own_arrays:constant", "own_arrays has no function 'constant'"),
         ("broken_arrays:mine", "broken_arrays:mine failed with SyntaxError"),
+        ("no_such_data:mine", "no_such_data:mine failed with ModuleNotFoundError: No module named 'no_such'"),
     ],
 )
 def test_a_function_that_cannot_be_found_is_refused(tmp_path, monkeypatch, name, sentence):
     (tmp_path / "own_arrays.py").write_text("def mine(): pass\nconstant = 3\n")
     (tmp_path / "broken_arrays.py").write_text("def mine(:\n")
+    (tmp_path / "no_such_data.py").write_text("import no_such\n")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=sentence):
         datasets.load(name)
+
+
+def test_what_was_read_is_told(returned):
+    data = returned(f"{GREY}, {LABELS}")
+    assert (
+        data.note == f"{data.name}: 3 classes, 22/4/4 images of 1 x 8 x 8 for training, validation and test"
+    )
 
 
 def test_a_function_is_not_resized(returned):

@@ -88,6 +88,31 @@ def test_of_sixteen_bits_one_level_may_be_transparent(saved):
     assert np.array_equal(pixels.ravel(), [0, 255, *range(2, 256)])
 
 
+@pytest.mark.parametrize(("kind", "suffix"), [(np.uint16, ".png"), (np.int32, ".tif")])
+@pytest.mark.parametrize("brightest", [0, 255, 4095])
+def test_deep_images_that_would_be_black_are_refused(saved, kind, suffix, brightest):
+    levels = np.linspace(0, brightest, 256).astype(kind).reshape(16, 16)
+    darker = Image.fromarray(levels // 2)
+    paths = saved(darker, Image.fromarray(levels), darker, suffix=suffix)
+    with pytest.raises(UserError, match=rf"/[01]{suffix}, is {brightest} of 65535; scale them to that range"):
+        _images.read(paths)
+
+
+def test_a_dark_picture_among_deep_ones_is_read(saved):
+    levels = np.linspace(0, 65_535, 256).astype(np.uint16).reshape(16, 16)
+    assert _images.read(saved(Image.fromarray(levels // 100), Image.fromarray(levels)))[0].max() == 2
+    star = np.zeros((640, 640), np.uint16)
+    star[320, 320] = 65_535
+    assert _images.read(saved(Image.fromarray(star))).max() < 16, "dark because it is resized"
+    assert _images.read(saved(Image.new("L", (16, 16), 1))).max() == 1, "8 bits may be dark"
+
+
+def test_levels_beyond_16_bits_are_refused(saved):
+    for levels in (np.arange(256) * 300, np.arange(256) - 9):
+        with pytest.raises(UserError, match=r"its pixels go from .*, beyond 0 to 65535"):
+            _images.read(saved(Image.fromarray(levels.astype(np.int32).reshape(16, 16)), suffix=".tif"))
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_what_is_transparent_lies_on_white(saved, mode):
     pixels = _images.read(saved(Image.new(mode, (16, 16), (0,) * len(mode))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from gnap_search import spec
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
 from gnap_search.search import launch, storage, study
+from gnap_search.search.given import Sources
 from gnap_search.search.ledger import Ledger
 from gnap_search.search.lock import DriverLock
 from tests.search.conftest import Notes, digits, load, small_study
@@ -58,6 +60,15 @@ def test_another_study_of_the_same_name_is_refused_by_its_differences(tmp_path: 
 def test_more_trials_are_refused_with_the_way_to_extend(tmp_path: Path):
     create(tmp_path / "one")
     refused(tmp_path / "one", small_study(trials=10), "trials 4, not 10.*resume one --trials \\+6")
+
+
+def test_what_was_read_of_the_user_s_images_is_told(tmp_path: Path):
+    create(tmp_path / "one")
+    notes, noted = Notes(), dataclasses.replace(digits(), note="photos: 2 classes")
+    nothing = Sources(file=tmp_path / "nothing.toml")  # and nothing is trained
+    with pytest.raises(UserError, match="Cannot read"):
+        launch.run(small_study(), tmp_path / "one", HERE, notes, lambda *_: noted, nothing)
+    assert notes.messages == ["photos: 2 classes"]
 
 
 def test_fewer_trials_are_refused(tmp_path: Path):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import gnap_search
 from gnap_search import datasets
@@ -231,6 +232,23 @@ def test_what_is_wrong_is_one_sentence_and_nothing_is_written(
     told = capsys.readouterr().err
     assert told.startswith("python -m gnap_search.training: ") and said in told and told.count("\n") == 1
     assert not Path("out").exists()
+
+
+def test_what_was_read_is_told_and_nothing_is_written_among_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(loop, "run", lambda *_: iter(()))
+    for name in "ab":
+        Path("photos", name).mkdir(parents=True)
+        for number in range(9):
+            Image.new("L", (8, 8), number).save(Path("photos", name, f"{number}.png"))
+    Path("asked.toml").write_text('dataset = "./photos"\nepochs = 1\n[[trial]]\n')
+    assert main(["asked.toml", "--out", "photos/out"]) == 2
+    assert "would be read as a class; name another place with --out." in capsys.readouterr().err
+    assert not Path("photos/out").exists()
+    assert main(["asked.toml", "--out", "out"]) == 0
+    assert capsys.readouterr().out.startswith("./photos: 2 classes, 12/3/3 images of 1 x 8 x 8 for training")
 
 
 @pytest.mark.slow
