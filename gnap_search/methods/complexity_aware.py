@@ -115,7 +115,7 @@ class Chances(nn.Module):
         for one in self.kinds:
             one.theta.round_()
         if self.layer is not None:
-            self.filters.theta *= self.layer.theta
+            self.filters.theta.mul_(self.layer.theta)
         elif likeliest is not None:
             self.filters.theta[likeliest] = 1.0
 
