@@ -94,7 +94,7 @@ def _parts(folder: Path) -> dict[str, Path]:
 
 
 def _refuse_unknown_splits(folder: Path, subfolders: list[Path]) -> None:
-    """Classes hardly ever have the same subfolders, and splits always do."""
+    """Splits of a name that is not known, as seg_train and seg_test, would be taken for classes."""
     inner = [{place.name for place in _subfolders(one)} for one in subfolders]
     if len(inner) < 2 or len(inner[0]) < 2 or any(names != inner[0] for names in inner):
         return
@@ -105,10 +105,11 @@ def _refuse_unknown_splits(folder: Path, subfolders: list[Path]) -> None:
             f"{folder} has its splits inside of its classes ({outer}); put classes into splits, as "
             f"train/{example} and test/{example}."
         )
-    raise UserError(
-        f"The subfolders of {folder}, {outer} among them, look like splits, because all have the same "
-        "subfolders; call them train, val and test, or, if they are classes, take the images out of these."
-    )
+    if any("train" in place.name.lower() for place in subfolders):
+        raise UserError(
+            f"The subfolders of {folder}, {outer} among them, look like splits, because all have the same "
+            "subfolders; call them train, val and test, or, if they are classes, take the images out of these."
+        )
 
 
 def _list(folder: Path) -> Listing:

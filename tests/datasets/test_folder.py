@@ -126,6 +126,11 @@ def test_nothing_is_written_among_the_classes(image_folder, classes, monkeypatch
     datasets.refuse_within("digits", Path(classes, "runs"), "--runs")
 
 
+def test_classes_may_be_sorted_alike_within(image_folder):
+    folder = image_folder({"cat/indoors": 9, "cat/outdoors": 9, "dog/indoors": 9, "dog/outdoors": 9})
+    assert datasets.load(str(folder)).classes == ("cat", "dog")
+
+
 def test_beside_the_splits_one_may_write(image_folder):
     folder = image_folder({"train/a": 4, "train/b": 4})
     datasets.refuse_within(str(folder), folder / "runs", "--runs")
@@ -146,8 +151,8 @@ def test_beside_the_splits_one_may_write(image_folder):
         ({"train": 9, "test": 9}, "needs a train folder with a subfolder"),
         ({"test/a": 9, "test/b": 9}, "needs a train folder with a subfolder"),
         (
-            {"fit/a": 9, "fit/b": 9, "eval/a": 2, "eval/b": 2},
-            "eval and fit among them, look like splits, .* call them train, val and test",
+            {"seg_train/a": 9, "seg_train/b": 9, "seg_test/a": 2, "seg_test/b": 2},
+            "seg_test and seg_train among them, look like splits, .* call them train, val and test",
         ),
         (
             {"a/train": 9, "a/test": 9, "b/train": 9, "b/test": 9},
