@@ -159,7 +159,9 @@ def load(path: Path) -> tuple[Classifier, dict[str, Any]]:
     except FileNotFoundError:
         raise UserError(f"There is no model file {path}.") from None
     except (SafetensorError, KeyError, RuntimeError, OSError) as problem:
-        raise UserError(f"{path} is not a readable gnap-search model ({problem}); export it again.") from None
+        raise UserError(
+            f"{path} is not a readable gnap-search model ({problem}); restore it, or export it again."
+        ) from None
     return model, about["notes"]
 
 
