@@ -38,7 +38,7 @@ def _cost(configuration: Repeated) -> float:
 
 def _longer(run: Run, configuration: Repeated, factor: float) -> Iterator[Plan]:
     for trial in configuration.of_each("trial"):
-        plan = Plan.of(run.trial_folder(trial))
+        plan = Plan.of(run.plan(trial))
         epochs = round(plan.epochs * min(max(factor, LEAST), MOST))
         yield dataclasses.replace(plan, epochs=max(epochs, 1))
 

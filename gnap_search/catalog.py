@@ -91,7 +91,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         UserError: it cannot be read or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin with a mark
     except OSError as problem:
         raise UserError(f"Cannot read {path}: {problem.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:

@@ -100,7 +100,7 @@ def pareto(
 
     with watch("gnap-search pareto") as listener:
         outcome = verbs.pareto(study, runs=runs, listener=listener, **asked)
-    _conclude(outcome, runs)
+    _conclude(outcome)
 
 
 @app.command(rich_help_panel="Search")
@@ -117,7 +117,7 @@ def resume(
 
     with watch(f"gnap-search resume {name}") as listener:
         outcome = verbs.resume(name, trials=trials, runs=runs, listener=listener, **placed)
-    _conclude(outcome, runs)
+    _conclude(outcome)
 
 
 @app.command(
@@ -204,12 +204,13 @@ def confirm(name: Name, runs: Runs = RUNS, **wanted: Any) -> None:
     from gnap_search import verbs
     from gnap_search.report import confirmed
     from gnap_search.report.watch import watch
+    from gnap_search.runs import found_by
 
     with watch(f"gnap-search confirm {name}") as listener:
         outcome = verbs.confirm(name, runs=runs, listener=listener, **wanted)
     if confirmed.points(outcome.run):
         _print(confirmed.table(outcome.run))
-    export = f"take a model: gnap-search export {_found_by(name, runs)} --format onnx"
+    export = f"take a model: gnap-search export {found_by(outcome.run.folder)} --format onnx"
     step = "interrupted; go on with the same command" if outcome.interrupted else export
     _print(confirmed.conclusion(outcome.run, outcome.failures, step))
     if outcome.interrupted:
@@ -258,9 +259,10 @@ def report(
 ) -> None:
     """One HTML page of a study: its front, each trial's life, what decided, and how to repeat it."""
     from gnap_search import verbs
+    from gnap_search.report.quiet import Herald
     from gnap_search.report.record import STANDARD_OUTPUT
 
-    file = verbs.report(*names, runs=runs, **wanted)
+    file = verbs.report(*names, runs=runs, listener=Herald(_warn), **wanted)
     if file != STANDARD_OUTPUT:
         typer.echo(f"written to {file} ({file.stat().st_size / 1e6:.1f} MB); open it in a browser")
 
@@ -363,21 +365,17 @@ def check(file: Annotated[Path, typer.Argument(help="A study or a search space o
     _print(pages.checked(verbs.check(file), file))
 
 
-def _conclude(outcome: Outcome, runs: Path) -> None:
+def _conclude(outcome: Outcome) -> None:
     """The front, what failed, and what to do next."""
     from gnap_search.report import pages, table
+    from gnap_search.runs import found_by
 
     if outcome.front.points:
         _print(table.front_table(outcome.run))
-    name = _found_by(outcome.run.name, runs)
+    name = found_by(outcome.run.folder)
     _print(pages.next_steps(name, outcome.failed, outcome.lost, outcome.ending, outcome.run.launch))
     if outcome.interrupted:
         raise typer.Exit(INTERRUPTED)
-
-
-def _found_by(name: str, runs: Path) -> str:
-    """A study's name with the flag that finds it again."""
-    return name if runs == RUNS else f"{name} --runs {runs}"
 
 
 def _spellings(parameters: Sequence[Any]) -> list[str]:

@@ -339,7 +339,8 @@ def _refuse_other_data(sides: Sequence[Run | Reference]) -> None:
     """Accuracies on different images say nothing about each other."""
     first = sides[0]
     for other in sides[1:]:
-        if other.images != first.images:
+        same = first.data_digests and first.data_digests == other.data_digests  # wherever the images lie
+        if other.images != first.images and not same:
             raise UserError(
                 f"Study {first.name!r} is on {first.images} and {other.name!r} on {other.images}; "
                 "only studies on the same data can be compared."

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any, Self
 
 AVERAGED = ("validation_accuracy", "test_accuracy", "parameters", "macs")
@@ -51,13 +51,8 @@ class Confirmed:
 
     repeats: tuple[Repeat, ...]
 
-    @classmethod
-    def read(cls, kept: Sequence[Mapping[str, Any]]) -> Self:
-        """The repeats that `kept` wrote."""
-        return cls(tuple(Repeat(**one) for one in kept))
-
     def kept(self) -> list[dict[str, Any]]:
-        """Every repeat, as `read` takes them."""
+        """Every repeat, as a file has it."""
         return [vars(one) for one in self.repeats]
 
     def joined_by(self, repeat: Repeat) -> Self:

@@ -30,13 +30,21 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, TypeAdapter
 
 from gnap_search import catalog, settings, spec
-from gnap_search.confirmation import Confirmed
+from gnap_search.confirmation import Confirmed, Repeat
 from gnap_search.errors import UserError, nearest
 from gnap_search.front import Front
 from gnap_search.results import History, Point
+
+DEFAULT = Path("runs")
+Kept = TypeVar("Kept")
+RECORD = TypeAdapter(dict[str, Any])
+TESTED = TypeAdapter(dict[str, float])
+CONFIRMED = TypeAdapter(dict[str, Annotated[tuple[Repeat, ...], Field(min_length=1)]])
 
 
 def sparsity(method: str) -> str:
@@ -69,8 +77,19 @@ class Run:
         return self.trial_folder(point.trial) / "models" / f"{point.epoch}.safetensors"
 
     def plan(self, trial: int) -> dict[str, Any]:
-        """What the trial was asked to do."""
-        plan: dict[str, Any] = json.loads((self.trial_folder(trial) / "plan.json").read_text())
+        """What the trial was asked to do.
+
+        Raises:
+            UserError: its file is missing or damaged.
+        """
+        path = self.trial_folder(trial) / "plan.json"
+        try:
+            plan = RECORD.validate_python(json.loads(path.read_text()))
+            RECORD.validate_python(plan.get("settings"))
+        except (OSError, ValueError):  # pydantic's errors are among the latter
+            raise UserError(
+                f"{path} is missing or damaged; restore it, or delete the trial's folder to go on without it."
+            ) from None
         return plan
 
     def method(self, trial: int) -> str:
@@ -85,10 +104,14 @@ class Run:
         """Whether a trial is not settled: what it would go on from is there."""
         return (self.trial_folder(trial) / "checkpoint.safetensors").is_file()
 
-    def trials(self) -> list[int]:
-        """The trials that have a folder, in order."""
+    def with_folder(self) -> list[int]:
+        """The trials that have a folder, in order: those that have begun, are about to, or never could."""
         folders = (self.folder / "trials").glob("*/")
         return sorted(int(folder.name) for folder in folders if folder.name.isdigit())
+
+    def trials(self) -> list[int]:
+        """The trials that have begun, in order."""
+        return [trial for trial in self.with_folder() if _begun(self.trial_folder(trial))]
 
     def points(self) -> Iterator[Point]:
         """Every settled point of every trial."""
@@ -102,8 +125,7 @@ class Run:
     @property
     def test_accuracies(self) -> dict[str, float]:
         """Point id -> accuracy on the test split, for the points scored so far."""
-        kept: dict[str, float] = self._kept("test.json")
-        return kept
+        return self._kept("test.json", TESTED)
 
     def keep_test_accuracies(self, accuracies: Mapping[str, float]) -> None:
         """Replace the kept test accuracies."""
@@ -112,7 +134,8 @@ class Run:
     @property
     def confirmed(self) -> dict[str, Confirmed]:
         """Point id -> its repeats with fresh seeds, for the points that have any."""
-        return {point: Confirmed.read(kept) for point, kept in self._kept("confirmation.json").items()}
+        kept = self._kept("confirmation.json", CONFIRMED)
+        return {point: Confirmed(repeats) for point, repeats in kept.items()}
 
     def keep_confirmed(self, confirmed: Mapping[str, Confirmed]) -> None:
         """Replace the kept repeats."""
@@ -171,7 +194,7 @@ class Run:
     @property
     def environment(self) -> dict[str, Any]:
         """On what a search ran, and the digest of its data; empty after given trainings."""
-        return self._kept("environment.json")
+        return self._kept("environment.json", RECORD)
 
     @property
     def searched(self) -> bool:
@@ -181,7 +204,7 @@ class Run:
     @property
     def results(self) -> list[dict[str, Any]]:
         """What came of each given training that has finished; empty after a search."""
-        results: list[dict[str, Any]] = self._kept("results.json").get("trials", [])
+        results: list[dict[str, Any]] = self._kept("results.json", RECORD).get("trials", [])
         return results
 
     def notes(self, point: Point) -> dict[str, Any]:
@@ -230,14 +253,13 @@ class Run:
             ],
         }
 
-    def _kept(self, name: str) -> dict[str, Any]:
+    def _kept(self, name: str, kind: TypeAdapter[Kept]) -> Kept:
         """The content of a JSON file; empty where there is none."""
         path = self.folder / name
         try:
-            kept: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-        except ValueError:
+            return kind.validate_python(json.loads(path.read_text()) if path.is_file() else {})
+        except ValueError:  # it is not JSON, or not of this kind
             raise UserError(f"{path} is damaged; delete it, or restore it.") from None
-        return kept
 
 
 def check_name(name: str) -> None:
@@ -281,9 +303,19 @@ def find_anywhere(runs: Path, name: str) -> Run:
     return find(runs, name)
 
 
+def found_by(folder: Path) -> str:
+    """A study's name with the flag that finds it again."""
+    return folder.name if folder.parent == DEFAULT else f"{folder.name} --runs {folder.parent}"
+
+
 def every(runs: Path) -> list[Run]:
     """All runs in a folder, by name."""
     return [Run(path.parent) for path in sorted(runs.glob("*/study.toml"))]
+
+
+def _begun(folder: Path) -> bool:
+    """Whether a trial has begun: it writes its plan first, so that without one a history is damaged."""
+    return any((folder / name).is_file() for name in ("plan.json", "history.jsonl"))
 
 
 def forget_way_on(folder: Path) -> None:

@@ -67,6 +67,8 @@ def _joined(written: Any) -> Any:
     if not isinstance(written, str):
         raise ValueError("should be a method's name, or a list of such names")
     names = [name.strip() for name in written.split(",")]
+    if len(names) > 1 and not all(names):
+        raise ValueError("should be a method's name, or several with a comma between any two")
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ValueError(f"names {twice!r} twice")
@@ -360,7 +362,7 @@ def _sentence(model: type[BaseModel], problem: ValidationError) -> str:
         return f"the key {key!r} is missing."
     said = first["msg"].removeprefix("Value error, ").replace("Input should", "should")
     given = f" = {first['input']!r}" if isinstance(first["input"], int | float | str) else ""
-    return f"{key}{given}: {said}."
+    return f"{key}{given}: {said}" + ("" if said.endswith((".", "?")) else ".")
 
 
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from gnap_search.runs import Run
 
-State = Literal["running", "finished", "ended", "stopped"]
+State = Literal["running", "finished", "ended", "stopped", "unreadable"]
 Stop = Literal["interrupted", "timeout"]
 Ending = Literal["finished", "patience"] | Stop
 """Why a driver's time with a study is over: nothing is left, Ctrl-C, or a rule of its launch."""
@@ -22,7 +22,8 @@ class Status:
     because others of their kind were better, and `target` those that were asked for; `failures` has the
     reason of every failed trial, those that were tried again included; `told` counts the trials of other
     studies that its sampler knows. A study with trials that are not settled is `running` while a driver works
-    on it, `ended` where its patience is over and nothing is half trained, and `stopped` otherwise.
+    on it, `ended` where its patience is over and nothing is half trained, and `stopped` otherwise. Among
+    all studies one may be `unreadable`: `problem` says why, and nothing else is known of it.
 
     `importances`: objective -> setting -> its share in what decides whether a trial is among the better half,
     from the largest to the smallest; an objective's shares add up to 1. Empty as long as too little is known.
@@ -39,3 +40,4 @@ class Status:
     told: int = 0
     importances: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     started: Mapping[int, float] = dataclasses.field(default_factory=dict)
+    problem: str = ""

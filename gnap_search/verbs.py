@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from gnap_search.single import Trained
     from gnap_search.structure import Shape
 
-RUNS = Path("runs")
+RUNS = folders.DEFAULT
 SEEDS = 3  # of a confirmation
 TOP = 3  # classes of a picture
 HOST, PORT = "127.0.0.1", 8080  # of a dashboard
@@ -143,10 +143,10 @@ def resume(
 
 
 def studies(*, runs: Path = RUNS) -> list[Status]:
-    """All studies in a folder of runs."""
+    """All studies in a folder of runs; one that cannot be read is `unreadable`, and `problem` says why."""
     from gnap_search.search import answers
 
-    return [answers.status(run) for run in folders.every(Path(runs))]
+    return [answers.status_or_problem(run) for run in folders.every(Path(runs))]
 
 
 def show(name: str, *, runs: Path = RUNS) -> Status | list[Page]:
@@ -200,10 +200,13 @@ def _side(name: str, runs: Path) -> Run | Reference:
     return study(name, runs=runs)
 
 
-def report(*names: str, runs: Path = RUNS, **wanted: Unpack[Reporting]) -> Path:
+def report(
+    *names: str, runs: Path = RUNS, listener: Listener | None = None, **wanted: Unpack[Reporting]
+) -> Path:
     """Write a page about a study, or about several on the same data: one file that any browser opens.
 
-    Limits mark the point that meets them. Without a `file` it lies in the first study's folder.
+    Limits mark the point that meets them. Without a `file` it lies in the first study's folder. The listener
+    hears which networks the page is without, because they cannot be read.
 
     Raises:
         UserError: there is no such study, a front is empty, their data differ, or the file cannot be written.
@@ -215,7 +218,8 @@ def report(*names: str, runs: Path = RUNS, **wanted: Unpack[Reporting]) -> Path:
     if len(found) > 1:
         comparison.compare(found)
     file = Path(wanted.get("file", found[0].folder / "report.html"))
-    told = dossier.of([answers.full_status(run) for run in found], budget(wanted))
+    statuses = [answers.full_status(run) for run in found]
+    told = dossier.of(statuses, budget(wanted), (listener or Quiet()).message)
     record.write(document.written(told), file)
     return file
 

@@ -108,7 +108,7 @@ def _refuse_unknown_splits(folder: Path, subfolders: list[Path]) -> None:
     if any("train" in place.name.lower() for place in subfolders):
         raise UserError(
             f"The subfolders of {folder}, {outer} among them, look like splits, because all have the same "
-            "subfolders; call them train, val and test, or, if they are classes, take the images out of these."
+            "subfolders; call them train, val and test, or, if they are classes, move their images up."
         )
 
 

@@ -6,13 +6,14 @@ import datetime
 import math
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import gnap_search
 from gnap_search.comparison import Effort
 from gnap_search.confirmation import Confirmed
+from gnap_search.errors import UserError
 from gnap_search.front import Budget, Front
 from gnap_search.report import axes, lives, plot, progress, repetition, table, wording
 from gnap_search.results import Point
@@ -27,22 +28,26 @@ SHADES = 9  # of a cell, above the empty one
 PASSWORD = re.compile(r"(://[^:@/]*):.*@")  # of a storage's address
 
 
-def of(statuses: Sequence[Status], budget: Budget = Budget()) -> dict[str, Any]:
+def of(
+    statuses: Sequence[Status], budget: Budget = Budget(), tell: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
     """What the page of these studies holds; `budget` is for the pick of whoever asks.
 
+    `tell` hears which networks it is without, because they cannot be read.
+
     Raises:
-        UserError: a study's front is empty, none of its points meets the budget, or a file is damaged.
+        UserError: a study's front is empty, none of its points meets the budget, or another file is damaged.
     """
     now = datetime.datetime.now(datetime.UTC)
     return {
         "title": ", ".join(status.run.name for status in statuses),
         "version": gnap_search.__version__,
         "written": f"{now:%Y-%m-%d %H:%M} UTC",
-        "studies": [_study(status, budget) for status in statuses],
+        "studies": [_study(status, budget, tell) for status in statuses],
     }
 
 
-def _study(status: Status, budget: Budget) -> dict[str, Any]:
+def _study(status: Status, budget: Budget, tell: Callable[[str], None]) -> dict[str, Any]:
     run, points = status.run, list(status.run.points())
     front = run.front()
     front.knee()  # refuses an empty front
@@ -65,7 +70,7 @@ def _study(status: Status, budget: Budget) -> dict[str, Any]:
         "hypervolume": front.hypervolume(),
         "progress": progress.steps(points, front.of(()), status.started),
         "importances": status.importances,
-        "networks": {point.id: _network(run, point) for point in front.points if run.model(point).is_file()},
+        "networks": dict(_networks(run, front.points, tell)),
         "facts": {"cost": _cost(status, trials), "environment": _environment(run)},
         "command": _command(run),
         "file": repetition.whole_study(run) if run.searched else None,
@@ -130,6 +135,18 @@ def _images(points: Sequence[Point]) -> int | None:
     finite = {point.validation_accuracy for point in points if math.isfinite(point.validation_accuracy)}
     images = math.lcm(*(Fraction(accuracy).limit_denominator(MOST_IMAGES).denominator for accuracy in finite))
     return images if 1 < images <= MOST_IMAGES else None
+
+
+def _networks(
+    run: Run, points: Sequence[Point], tell: Callable[[str], None]
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The networks that are there and can be read, by the ids of their points."""
+    for point in points:
+        if run.model(point).is_file():
+            try:
+                yield point.id, _network(run, point)
+            except UserError as problem:
+                tell(f"the page is without the network of {point.id}: {problem}")
 
 
 def _network(run: Run, point: Point) -> list[dict[str, Any]]:

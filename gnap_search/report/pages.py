@@ -13,6 +13,7 @@ from rich.text import Text
 
 from gnap_search import spec
 from gnap_search.entries import Entry, Page
+from gnap_search.errors import UserError
 from gnap_search.report import canvas, confirmed, wording
 from gnap_search.results import Point
 from gnap_search.space import Parameters
@@ -54,7 +55,7 @@ def page(described: Page) -> RenderableType:
 
 
 def studies(found: Sequence[Status], runs: Path) -> RenderableType:
-    """A line for every study."""
+    """A line for every study, and a sentence for each that cannot be read."""
     if not found:
         return Text(f"no studies in {runs}; begin one with: gnap-search pareto --dataset digits")
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -63,18 +64,33 @@ def studies(found: Sequence[Status], runs: Path) -> RenderableType:
     for heading in ("trials", "failed", "hypervolume", "points"):
         table.add_column(heading, justify="right")
     table.add_column("best", justify="right")
+    problems: list[RenderableType] = []
     for status in found:
-        front = status.run.front()
-        table.add_row(
-            status.run.name,
-            status.state,
-            f"{status.complete + status.stopped}/{status.target}",
-            str(len(status.failures)),
-            f"{front.hypervolume():.4f}",
-            str(len(front.points)),
-            wording.accuracy(front.best.validation_accuracy) if front.points else "-",
-        )
-    return table
+        try:
+            table.add_row(status.run.name, *_progress(status))
+        except UserError as problem:
+            table.add_row(status.run.name, "unreadable")
+            problems.append(Text(f"{status.run.name}: {problem}", style="red"))
+    return Group(table, *problems)
+
+
+def _progress(found: Status) -> Sequence[str]:
+    """How far a study is and what it has found.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    if found.problem:
+        raise UserError(found.problem)
+    front = found.run.front()
+    return (
+        found.state,
+        f"{found.complete + found.stopped}/{found.target}",
+        str(len(found.failures)),
+        f"{front.hypervolume():.4f}",
+        str(len(front.points)),
+        wording.accuracy(front.best.validation_accuracy) if front.points else "-",
+    )
 
 
 def status(found: Status) -> RenderableType:

@@ -58,7 +58,7 @@ def _file(run: Run, plans: Sequence[Plan], file: str, about: str) -> str:
 
 
 def _plans(run: Run, trials: Iterable[int]) -> list[Plan]:
-    return [Plan.of(run.trial_folder(trial)) for trial in trials]
+    return [Plan.of(run.plan(trial)) for trial in trials]
 
 
 def _trials(points: Iterable[Point]) -> list[int]:

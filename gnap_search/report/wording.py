@@ -7,7 +7,7 @@ from typing import Any
 
 from gnap_search.confirmation import Spread
 
-PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def count(number: int) -> str:
@@ -17,6 +17,7 @@ def count(number: int) -> str:
 
 def rounded(number: float) -> str:
     """A large number in few characters: `1.23 M`."""
+    number = float(f"{number:.3g}")  # 999,700 is 1 M then, and not 1,000 k
     for size, prefix in PREFIXES:
         if number >= size:
             return f"{number / size:.3g} {prefix}"

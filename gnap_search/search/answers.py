@@ -6,6 +6,7 @@ import dataclasses
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import DBAPIError
 
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
@@ -24,6 +25,14 @@ def status(run: Run) -> Status:
         UserError: the storage cannot be opened.
     """
     return _status(run, _trials(run))
+
+
+def status_or_problem(run: Run) -> Status:
+    """A study's status; where it cannot be read, that and why."""
+    try:
+        return status(run)
+    except UserError as problem:
+        return Status(run, "unreadable", complete=0, stopped=0, target=0, failures={}, problem=str(problem))
 
 
 def full_status(run: Run) -> Status:
@@ -77,7 +86,11 @@ def asked(run: Run) -> tuple[int, set[int]]:
 
 
 def _trials(run: Run) -> list[FrozenTrial]:
-    """Every trial that was asked; none where the study has not come to its first."""
+    """Every trial that was asked; none where the study has not come to its first.
+
+    Raises:
+        UserError: the storage cannot be opened, or is damaged.
+    """
     if run.launch.storage is None and not (run.folder / "study.db").is_file():
         return []
     with cluster.silence(verbose=False):
@@ -86,6 +99,10 @@ def _trials(run: Run) -> list[FrozenTrial]:
             return optuna.load_study(study_name=run.name, storage=held).get_trials(deepcopy=False)
         except KeyError:
             return []
+        except (optuna.exceptions.StorageInternalError, DBAPIError) as problem:
+            address = storage.shown(run.launch.storage or storage.own(run.folder))
+            cause = storage.first_line(problem.__cause__ or problem)
+            raise UserError(f"The storage {address} cannot be read: {cause}; restore it.") from None
         finally:
             held.remove_session()
 

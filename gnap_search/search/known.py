@@ -37,7 +37,7 @@ def fitting(study: spec.Study, digest: str, other: Run) -> tuple[list[Known], Co
     known: list[Known] = []
     misfits: Counter[str] = Counter()
     unsaid = defaults(study.method)
-    for trial in other.trials():
+    for trial in other.with_folder():
         try:
             point = _last_point(other, trial, study.epochs)
             settings = _searched(study, _named(study, other, trial, unsaid), unsaid)

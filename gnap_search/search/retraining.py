@@ -61,7 +61,7 @@ def wanted(run: Run, points: Iterable[Point], seeds: int) -> list[Retraining]:
     fresh = run.fresh_seeds(seeds)
     return [
         Retraining(
-            dataclasses.replace(Plan.of(run.trial_folder(trial)), seed=seed),
+            dataclasses.replace(Plan.of(run.plan(trial)), seed=seed),
             run.repeat_folder(trial, seed),
             tuple(point for point in front if point.trial == trial),
         )

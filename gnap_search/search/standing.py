@@ -17,7 +17,7 @@ class Standing:
 
     def __init__(self, run: Run, listener: Listener) -> None:
         self._run, self._listener, self._epochs = run, listener, run.study.epochs
-        self._points = {trial: _history(run, trial) for trial in run.trials()}
+        self._points = {trial: _history(run, trial) for trial in run.with_folder()}
         self._spent = {trial: _macs(points.values()) for trial, points in self._points.items()}
         self.front = self._recount()
         costs = run.study.costs

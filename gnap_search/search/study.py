@@ -16,7 +16,7 @@ import optuna
 
 from gnap_search import environment, spec
 from gnap_search.errors import UserError
-from gnap_search.runs import Run, write_atomically
+from gnap_search.runs import Run, found_by, write_atomically
 from gnap_search.search import storage
 from gnap_search.search.given import Given
 from gnap_search.search.ledger import Ledger
@@ -44,7 +44,7 @@ def refuse_conflicts(study: spec.Study, folder: Path, launch: spec.Launch, *, ex
     if list(differences) == ["trials"] and extend:
         raise UserError(f"Study {name!r} has {kept.trials} trials already, and {study.trials} are fewer.")
     if list(differences) == ["trials"] and study.trials > kept.trials:
-        way = f"extend it with `gnap-search resume {name} --trials +{study.trials - kept.trials}`"
+        way = f"extend it with `gnap-search resume {found_by(folder)} --trials +{study.trials - kept.trials}`"
     else:
         way = "ask the same again, or give the new study another name with --study"
     told = [f"{key} {_shown(mine)}, not {_shown(theirs)}" for key, (mine, theirs) in differences.items()]
@@ -68,7 +68,7 @@ def opened(
         _refuse_other_trials(folder, storage.connect(folder, launch.storage), exists=exists)
     elif exists:
         raise UserError(f"Study {folder.name!r} has lost its study.db; restore it, or take another --study.")
-    with storage.told_in_a_sentence(folder, f"`gnap-search resume {folder.name}`"):
+    with storage.told_in_a_sentence(folder, f"`gnap-search resume {found_by(folder)}`"):
         _make(folder)
         with DriverLock(folder):
             held = storage.connect(folder, launch.storage)
@@ -133,7 +133,7 @@ def _refuse_unwritable(folder: Path) -> None:
 def _refuse_other_data(folder: Path, digest: str) -> None:
     try:
         kept = str(json.loads((folder / "environment.json").read_text())["data_digest"])
-    except (OSError, ValueError, KeyError):  # it is for people; a study can do without
+    except (OSError, ValueError, KeyError, TypeError):  # it is for people; a study can do without
         return
     if kept != digest:
         raise UserError(
@@ -154,7 +154,7 @@ def _refuse_other_trials(folder: Path, held: optuna.storages.RDBStorage, *, exis
     held.remove_session()
     if present and not exists:
         raise UserError(f"The storage holds another study named {folder.name!r}; take another --study.")
-    if not present and exists and Run(folder).trials():
+    if not present and exists and Run(folder).with_folder():
         raise UserError(
             f"The storage has lost the trials of {folder.name!r}; restore it, or take another --study."
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Self, cast
 
 from gnap_search import catalog, qualified, settings
@@ -60,16 +59,15 @@ class Plan:
         return json.dumps(dataclasses.asdict(self), indent=1)
 
     @classmethod
-    def of(cls, folder: Path) -> Self:
-        """The plan of a trial's folder."""
-        return cls.from_json((folder / "plan.json").read_text())
+    def of(cls, record: Mapping[str, Any]) -> Self:
+        """The plan that a trial's folder has, as `gnap_search.runs` reads it."""
+        lists = {key: tuple(value) for key, value in record.items() if isinstance(value, list)}
+        return cls(**{**record, **lists})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """The plan of `to_json`."""
-        record: dict[str, Any] = json.loads(text)
-        lists = {key: tuple(value) for key, value in record.items() if isinstance(value, list)}
-        return cls(**{**record, **lists})
+        return cls.of(json.loads(text))
 
 
 def declared(method: str) -> dict[str, dataclasses.Field[Any]]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+from gnap_search import spec
+
 Run = Callable[..., Result]
 
 REFUSED = [
@@ -18,6 +20,8 @@ REFUSED = [
     (["pareto", "--dataset", "~nobody-here/x"], "There is no folder ~nobody-here/x"),
     (["pareto", "--dataset", "x" * 300], "Unknown data set 'xxx"),
     (["pareto", "--method", "gnp"], "unknown method 'gnp'; did you mean 'gnap'?"),
+    (["pareto", "--method", ","], "method should be a method's name, or several with a comma between"),
+    (["pareto", "--objectives", "accuracy,foo"], "'foo'; known: macs, parameters, training_macs.\n"),
     (["pareto", "--network", "plain-cn"], "unknown network 'plain-cn'; did you mean 'plain-cnn'?"),
     (["pareto", "--search-space", "gnp"], "Unknown search space 'gnp'; did you mean 'gnap'?"),
     (["pareto", "--from", "mnits"], "Unknown study 'mnits'; did you mean 'mnist'?"),
@@ -192,3 +196,28 @@ def test_a_run_folder_that_is_damaged_is_told(run: Run, elsewhere: Path) -> None
         (elsewhere / "runs" / "broken" / file).write_text("trials = [")
     for words in (["show", "broken"], ["front", "broken"], ["resume", "broken"]):
         assert ".toml is not valid TOML" in run(*words, exit_code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("study.toml", "", "the key 'dataset' is missing"),
+        ("launch.toml", None, "Cannot read"),
+        ("launch.toml", 'storage = "postgresql+psycopg://u@127.0.0.1:1/x"', "cannot be opened"),
+        ("study.db", "no database", "cannot be opened"),
+        ("trials/0/history.jsonl", "no point\n", "history.jsonl, line 1, is damaged"),
+    ],
+)
+def test_a_study_that_cannot_be_read_hides_no_other(
+    run: Run, elsewhere: Path, file: str, content: str | None, said: str
+) -> None:
+    for name in ("broken", "sound"):
+        folder = elsewhere / "runs" / name
+        (folder / "trials" / "0").mkdir(parents=True)
+        (folder / "study.toml").write_text(spec.load("digits").to_toml())
+        (folder / "launch.toml").write_text("")
+    damaged = elsewhere / "runs" / "broken" / file
+    damaged.unlink() if content is None else damaged.write_text(content)
+    words = run("studies").stdout.split()
+    assert words[words.index("sound") + 1] == "stopped" and words[words.index("broken") + 1] == "unreadable"
+    assert said in " ".join(words)

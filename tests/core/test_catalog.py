@@ -52,6 +52,11 @@ def test_a_path_is_a_name_too(elsewhere: Path) -> None:
         catalog.file("studies", "other.toml")
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(elsewhere: Path) -> None:
+    (elsewhere / "mine.toml").write_bytes(b"\xef\xbb\xbf" + b'summary = "mine"\n')
+    assert catalog.read_toml(elsewhere / "mine.toml") == {"summary": "mine"}
+
+
 def test_a_broken_file_of_the_users_does_not_end_the_list(elsewhere: Path) -> None:
     (elsewhere / "studies").mkdir()
     (elsewhere / "studies" / "broken.toml").write_text("summary = ")

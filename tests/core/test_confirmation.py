@@ -59,6 +59,38 @@ def test_a_confirmation_comes_back_as_it_was_kept(run: Run) -> None:
     assert [point["confirmed"] for point in points] == [told, None, None, None]
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("test.json", "[1]"),
+        ("test.json", '{"0-1": null}'),
+        ("environment.json", "[1]"),
+        ("environment.json", ""),
+        ("confirmation.json", '{"0-2": [{"seed": 1}]}'),
+        ("confirmation.json", '{"0-2": []}'),
+        ("trials/0/plan.json", ""),
+        ("trials/0/plan.json", "[1]"),
+        ("trials/0/plan.json", "{}"),
+        ("trials/0/plan.json", None),
+    ],
+)
+def test_a_damaged_file_is_told_in_a_sentence(run: Run, name: str, content: str | None) -> None:
+    (run.folder / name).unlink(missing_ok=True)
+    if content is not None:
+        (run.folder / name).write_text(content)
+    read = (lambda: run.environment) if name == "environment.json" else run.front_record
+    with pytest.raises(UserError, match=f"{name} is (missing or )?damaged;.* restore it"):
+        read()
+
+
+def test_a_folder_that_has_only_its_workers_lease_is_no_trial_yet(run: Run) -> None:
+    run.trial_folder(3).mkdir()
+    (run.trial_folder(3) / "worker.lease").write_text("4-1")
+    assert run.trials() == [0, 1, 2] and run.with_folder() == [0, 1, 2, 3]
+    (run.trial_folder(3) / "plan.json").write_text('{"settings": {}}')
+    assert run.trials() == [0, 1, 2, 3]
+
+
 def test_fresh_seeds_are_those_that_no_trial_had(run: Run) -> None:
     assert run.fresh_seeds(3) == [0, 2, 3]
 

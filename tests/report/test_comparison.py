@@ -209,6 +209,30 @@ def test_what_cannot_be_compared_is_refused(studies: list[Run], make_run: MakeRu
         compare([idle, make_run("also", [])])
 
 
+def test_the_same_images_may_lie_in_two_folders(make_run: MakeRun, make_point: MakePoint) -> None:
+    def on(name: str, digest: str) -> Run:
+        run = make_run(name, [make_point(0, 1, 200, 0.6)])
+        text = run.study.model_copy(update={"dataset": f"/{name}/photos"}).to_toml()
+        (run.folder / "study.toml").write_text(text)
+        (run.folder / "environment.json").write_text(json.dumps({"data_digest": digest} if digest else {}))
+        return Run(run.folder)
+
+    here, there, other, unknown = on("here", "aa"), on("there", "aa"), on("other", "bb"), on("unknown", "")
+    assert len(compare([here, there]).contenders) == 2
+    for sides in ([here, other], [here, unknown], [unknown, here], [here, there, other]):
+        with pytest.raises(UserError, match="only studies on the same data"):
+            compare(sides)
+
+
+def test_a_trial_that_begins_keeps_no_methods_from_comparison(
+    make_run: MakeRun, make_point: MakePoint
+) -> None:
+    run = trained(make_run, make_point, "both", [("gnap", 300, 0.9), ("dense", 800, 0.9)])
+    run.trial_folder(9).mkdir()
+    (run.trial_folder(9) / "worker.lease").write_text("4-1")
+    assert [contender.trials for contender in compare([run]).contenders] == [2, 2]
+
+
 def test_a_long_name_goes_on_behind_a_hyphen(make_run: MakeRun, make_point: MakePoint) -> None:
     names = "structured-sparsification", "cgap"
     shown = printed(compare([make_run(name, [make_point(0, 1, 200, 0.6)]) for name in names]))

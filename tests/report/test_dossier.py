@@ -97,6 +97,26 @@ def test_numbers_that_are_none_are_left_blank(make_point: MakePoint, make_run: M
     )
 
 
+def test_a_trial_that_begins_is_not_told_yet(run: Run) -> None:
+    run.trial_folder(12).mkdir()
+    (run.trial_folder(12) / "worker.lease").write_text("4-1")
+    assert [life["trial"] for life in told(run, failures={12: "out of memory"})["trials"]] == list(range(12))
+
+
+@pytest.mark.xdist_group("long_study")
+def test_a_network_that_cannot_be_read_is_left_out_and_said(run: Run, long_study: Status) -> None:
+    whole = long_study.run.model(long_study.run.front().points[0]).read_bytes()
+    sound, damaged = run.front().points[:2]
+    for point, content in ((sound, whole), (damaged, whole[:500])):
+        run.model(point).parent.mkdir(exist_ok=True)
+        run.model(point).write_bytes(content)
+    said: list[str] = []
+    page = dossier.of([Status(run, "finished", 12, 0, 12, {})], tell=said.append)
+    assert list(page["studies"][0]["networks"]) == [sound.id]
+    (sentence,) = said
+    assert f"without the network of {damaged.id}: {run.model(damaged)} is not a readable" in sentence
+
+
 def test_the_command_repeats_the_study_and_keeps_no_password(run: Run) -> None:
     words = [
         "/bin/gnap-search",

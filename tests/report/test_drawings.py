@@ -187,6 +187,8 @@ def test_durations_read_like_words(seconds: float, words: str) -> None:
 
 
 def test_numbers_read_like_words() -> None:
+    numbers = (999, 999_400, 999_700, 1_234_567, 4e15)
+    assert [*map(wording.rounded, numbers)] == ["999", "999 k", "1 M", "1.23 M", "4 P"]
     assert wording.accuracy(0.99123) == "99.12 %" and wording.accuracy(None) == "-"
     assert wording.plural(1, "trial") == "1 trial" and wording.plural(1234, "trial") == "1,234 trials"
 

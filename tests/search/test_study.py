@@ -11,7 +11,7 @@ import pytest
 from gnap_search import spec
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
-from gnap_search.search import launch, storage, study
+from gnap_search.search import answers, launch, storage, study
 from gnap_search.search.given import Sources
 from gnap_search.search.ledger import Ledger
 from gnap_search.search.lock import DriverLock
@@ -59,7 +59,11 @@ def test_another_study_of_the_same_name_is_refused_by_its_differences(tmp_path: 
 
 def test_more_trials_are_refused_with_the_way_to_extend(tmp_path: Path):
     create(tmp_path / "one")
-    refused(tmp_path / "one", small_study(trials=10), "trials 4, not 10.*resume one --trials \\+6")
+    refused(
+        tmp_path / "one",
+        small_study(trials=10),
+        f"trials 4, not 10.*resume one --runs {tmp_path} --trials \\+6",
+    )
 
 
 def test_what_was_read_of_the_user_s_images_is_told(tmp_path: Path):
@@ -189,6 +193,21 @@ def test_a_cluster_that_does_not_answer_is_refused(tmp_path: Path, address: str)
     refused(
         tmp_path / "one", small_study(), "No Ray cluster answers at --address", spec.Launch(address=address)
     )
+
+
+def test_a_storage_that_is_damaged_within_is_told(tmp_path: Path):
+    create(tmp_path / "one")
+    with (tmp_path / "one" / "study.db").open("r+b") as file:
+        file.seek(5 * 4096)  # behind the pages that are read when it is opened
+        file.write(b"\xff" * 3 * 4096)
+    status = answers.status_or_problem(Run(tmp_path / "one"))
+    assert status.state == "unreadable" and "cannot be read: database disk image" in status.problem
+
+
+def test_environment_that_is_damaged_keeps_no_study_from_going_on(tmp_path: Path):
+    create(tmp_path / "one")
+    (tmp_path / "one" / "environment.json").write_text("[1]")
+    create(tmp_path / "one")
 
 
 def test_unknown_data_are_refused(tmp_path: Path):

@@ -9,7 +9,8 @@ function drawNetwork(state) {
   const place = byId("network");
   if (!known.length) {
     byId("network-tools").replaceChildren();
-    place.replaceChildren(html("p", { class: "hint" }, "The networks of this front are not in its folder."));
+    const missing = "The networks of this front are not in its folder, or cannot be read.";
+    place.replaceChildren(html("p", { class: "hint" }, missing));
     return;
   }
   const shown =
