@@ -165,7 +165,8 @@ def load(path: Path) -> tuple[Classifier, dict[str, Any]]:
         raise UserError(f"There is no model file {path}.") from None
     except (SafetensorError, KeyError, ValueError, RuntimeError, OSError) as problem:
         raise UserError(
-            f"{path} is not a readable gnap-search model ({first_line(problem)}); restore it, or export it again."
+            f"{path} is not a readable gnap-search model ({first_line(problem)}); "
+            "restore it, or export it again."
         ) from None
     return model, notes
 
