@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from unittest import mock
 
 import pytest
@@ -58,8 +58,10 @@ def check_same(points: list[Point], others: list[Point], rounding: float = 1e-3)
 class Building(surgery.Operation):
     """One for which a network has to be built anew."""
 
-    def __init__(self, widths: Mapping[str, int], edits: Sequence[Edit]) -> None:
-        super().__init__(widths, edits)
+    def __init__(
+        self, widths: Mapping[str, int], edits: Sequence[Edit], blocks: Iterable[tuple[str, ...]]
+    ) -> None:
+        super().__init__(widths, edits, blocks)
         self.narrows = False
 
 
