@@ -27,6 +27,7 @@ import itertools
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -295,7 +296,7 @@ def find_anywhere(runs: Path, name: str) -> Run:
     Raises:
         UserError: there is neither.
     """
-    folder = Path(name).expanduser()
+    folder = Path(os.path.expanduser(name))
     if (folder / "study.toml").is_file() and not (runs / name / "study.toml").is_file():
         return Run(folder.resolve())
     if folder.name != name:
@@ -305,7 +306,9 @@ def find_anywhere(runs: Path, name: str) -> Run:
 
 def found_by(folder: Path) -> str:
     """A study's name with the flag that finds it again."""
-    return folder.name if folder.parent == DEFAULT else f"{folder.name} --runs {folder.parent}"
+    return (
+        folder.name if folder.parent == DEFAULT else f"{folder.name} --runs {shlex.quote(str(folder.parent))}"
+    )
 
 
 def every(runs: Path) -> list[Run]:

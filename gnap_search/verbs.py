@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -194,7 +195,7 @@ def compare(*names: str, means: bool = False, runs: Path = RUNS) -> Comparison:
 
 def _side(name: str, runs: Path) -> Run | Reference:
     """The study of that name, or else the published front in that folder."""
-    folder = Path(name).expanduser()
+    folder = Path(os.path.expanduser(name))
     if Reference.is_in(folder) and not (Path(runs) / name / "study.toml").is_file():
         return Reference.read(folder)
     return study(name, runs=runs)
@@ -555,7 +556,7 @@ def _moved(run: Run, elsewhere: Located) -> Path | None:
     folder, told = run.study.dataset, elsewhere.get("data_root")
     if not request.may_be_folder(folder):
         return None
-    if told is None and not Path(folder).expanduser().is_dir():
+    if told is None and not os.path.isdir(os.path.expanduser(folder)):
         told = run.launch.data_root
         if told is None:
             raise UserError(

@@ -26,7 +26,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from gnap_search.errors import UserError
-from gnap_search.runs import Run
+from gnap_search.runs import Run, found_by
 from gnap_search.search import storage
 
 PAUSE, IDLE = 3.0, 10  # seconds between two copies at least, and how many times what a copy takes
@@ -163,8 +163,8 @@ def _in_a_sentence(run: Run) -> Iterator[None]:
     except (sql.DBAPIError, RuntimeError, optuna.exceptions.StorageInternalError) as problem:
         cause = storage.first_line(problem.__cause__ or problem)
         raise UserError(
-            f"The trials of {run.name} cannot be read: {cause}; `gnap-search resume {run.name}` mends what a "
-            "crash left half written."
+            f"The trials of {run.name} cannot be read: {cause}; "
+            f"`gnap-search resume {found_by(run.folder)}` mends what a crash left half written."
         ) from None
 
 

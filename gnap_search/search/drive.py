@@ -10,7 +10,7 @@ import numpy as np
 
 from gnap_search import qualified, spec
 from gnap_search.contracts import Data, Listener
-from gnap_search.runs import Run
+from gnap_search.runs import Run, found_by
 from gnap_search.search import cluster, nodes, resources
 from gnap_search.search.ledger import Ask, Ledger
 from gnap_search.search.lock import Lease
@@ -57,7 +57,7 @@ class Drive:
         resources.refuse_too_few(available, trial, self._launch.address or "this machine")
         at_once = min(resources.workers(available, trial), self._ledger.left)
         self._listener.study_started(self._ledger.done, self._study.trials, at_once, self.standing.front)
-        way_on = f"`gnap-search resume {self._run.name}`"
+        way_on = f"`gnap-search resume {found_by(self._run.folder)}`"
         with nodes.watched(self._launch.address, available, way_on) as present:
             room = Room(present, trial, self._listener)
             workers = Workers(self._lease, trial, scratch, self._listener, way_on, room)
