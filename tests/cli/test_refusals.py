@@ -51,7 +51,7 @@ REFUSED = [
     (["pareto", "--workers=2"], "`pareto` has no flag '--workers'; did you mean '--cpus-per-trial'?"),
     (["list", "--workers=2"], "`list` has no flag '--workers'; `gnap-search list --help` lists all."),
     (["pareto", "--pruning-strength", "1e-6"], "it is a setting, which `--set pruning_strength=VALUE` fixes"),
-    (["compare", "~nobody-of-that-name/x", "y"], "There is no study in ~nobody-of-that-name/x"),
+    (["compare", "~nobody-of-that-name/x", "y"], "'~nobody-of-that-name/x' cannot name a study"),
     (["front", "mine", "--mean"], "`front` has no flag '--mean'"),
     (["pareto", "--set", "growth_factor"], "--set 'growth_factor' should be key=value"),
     (["pareto", "--set", "growth_factr=2"], "Unknown setting 'growth_factr'; did you mean 'growth_factor'?"),
