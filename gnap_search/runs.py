@@ -306,9 +306,8 @@ def find_anywhere(runs: Path, name: str) -> Run:
 
 def found_by(folder: Path) -> str:
     """A study's name with the flag that finds it again."""
-    return (
-        folder.name if folder.parent == DEFAULT else f"{folder.name} --runs {shlex.quote(str(folder.parent))}"
-    )
+    runs = folder.parent
+    return folder.name if runs == DEFAULT else f"{folder.name} --runs {shlex.quote(str(runs))}"
 
 
 def every(runs: Path) -> list[Run]:
