@@ -307,7 +307,8 @@ def find_anywhere(runs: Path, name: str) -> Run:
 def found_by(folder: Path) -> str:
     """A study's name with the flag that finds it again."""
     runs = folder.parent
-    return folder.name if runs == DEFAULT else f"{folder.name} --runs {shlex.quote(str(runs))}"
+    usual = runs.absolute() == DEFAULT.absolute()
+    return folder.name if usual else f"{folder.name} --runs {shlex.quote(str(runs))}"
 
 
 def every(runs: Path) -> list[Run]:

@@ -110,6 +110,13 @@ def test_the_default_name_is_safe_as_a_folders(dataset: str, name: str) -> None:
     assert request.name(dataset, "gnap") == name
 
 
+def test_a_study_is_found_again_by_its_name_and_where_it_lies(elsewhere: Path) -> None:
+    from gnap_search import runs
+
+    assert runs.found_by(Path("runs/one")) == runs.found_by(elsewhere / "runs" / "one") == "one"
+    assert runs.found_by(Path("my runs/one")) == "one --runs 'my runs'"
+
+
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".", "..", ".hidden", "-x", "a b", "x" * 101, "a\n"])
 def test_names_that_lead_elsewhere_are_refused(name: str) -> None:
     from gnap_search import runs
