@@ -49,7 +49,7 @@ class _Verbs(TyperGroup):
         except KeyboardInterrupt:
             _leave("interrupted", INTERRUPTED)
 
-    def resolve_command(self, ctx: Context, args: list[str]) -> Any:  # type: ignore[override]  # as above
+    def resolve_command(self, ctx: Context, args: list[str]) -> Any:  # type: ignore[override]  # typer narrows click's context here too
         name, command, words = super().resolve_command(ctx, args)
         if command and not command.context_settings.get("ignore_unknown_options"):
             refuse_unknown(command.name or "", words, _spellings(command.get_params(ctx)))

@@ -24,6 +24,12 @@ def first_line(problem: BaseException) -> str:
     return lines[0].strip().rstrip(".:")
 
 
+def in_a_line(problem: BaseException) -> str:
+    """What kind of problem it is, and the first line of what it says."""
+    first = (str(problem).splitlines() or [""])[0]
+    return f"{type(problem).__name__}: {first}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A clause that helps with a misspelt name: the closest known one, or all of them."""
     known = sorted(known)

@@ -553,10 +553,12 @@ def _moved(run: Run, elsewhere: Located) -> Path | None:
     Raises:
         UserError: the folder is gone, and nothing tells where to.
     """
+    from gnap_search import datasets
+
     folder, told = run.study.dataset, elsewhere.get("data_root")
     if not request.may_be_folder(folder):
         return None
-    if told is None and not os.path.isdir(os.path.expanduser(folder)):
+    if told is None and datasets.folder(folder) is None:
         told = run.launch.data_root
         if told is None:
             raise UserError(

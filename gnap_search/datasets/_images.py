@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, features
 
-from gnap_search.errors import UserError
+from gnap_search.errors import UserError, first_line
 from gnap_search.structure import Shape
 
 USUAL = ".bmp .gif .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .ppm .tif .tiff .webp"
@@ -151,7 +151,7 @@ def _fill(pixels: np.ndarray, paths: Sequence[Path], start: int, count: int = BA
         try:
             image = _decode(paths[index], (pixels.shape[3], pixels.shape[2]))
         except UNREADABLE as problem:
-            failures.append((paths[index], _reason(problem)))
+            failures.append((paths[index], first_line(problem)))
             continue
         values = np.asarray(image)
         pixels[index] = values if values.ndim == 2 else values.transpose(2, 0, 1)
@@ -186,10 +186,6 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     if image.mode in ("L", "RGB"):
         return image
     return image.convert("L" if image.mode == "1" else "RGB")
-
-
-def _reason(problem: BaseException) -> str:
-    return str(problem).splitlines()[0].rstrip(".") if str(problem) else type(problem).__name__
 
 
 def _refuse(failures: Sequence[Failure]) -> None:

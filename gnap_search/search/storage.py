@@ -14,6 +14,7 @@ from optuna.study import StudyDirection
 from sqlalchemy import URL
 from sqlalchemy import exc as sql
 
+from gnap_search import errors
 from gnap_search.errors import UserError
 
 PATIENCE = 60  # seconds that a writer waits for SQLite's lock
@@ -105,6 +106,4 @@ def shown(address: str) -> str:
 
 def first_line(problem: BaseException) -> str:
     """What a database says of a problem, without where it says it."""
-    original = getattr(problem, "orig", None) or problem
-    lines = str(original).strip().splitlines() or [type(original).__name__]
-    return lines[0].strip().rstrip(".")
+    return errors.first_line(getattr(problem, "orig", None) or problem)

@@ -20,7 +20,7 @@ from ray import tune
 from safetensors import SafetensorError
 
 from gnap_search.contracts import Data
-from gnap_search.errors import TrialError
+from gnap_search.errors import TrialError, in_a_line
 from gnap_search.search.lock import Lease
 from gnap_search.training.plan import Plan
 
@@ -153,8 +153,7 @@ class Trainable(tune.Trainable):
             (self._folder / "error.txt").write_text(story)
         except OSError:
             pass
-        first = (str(problem).splitlines() or [""])[0]
-        return f"{type(problem).__name__}: {first}"
+        return in_a_line(problem)
 
 
 def _all_held(*leases: Lease) -> bool:

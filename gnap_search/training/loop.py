@@ -24,7 +24,7 @@ import torch
 
 from gnap_search import datasets, environment
 from gnap_search.contracts import Data
-from gnap_search.errors import TrialError, UserError
+from gnap_search.errors import TrialError, UserError, in_a_line
 from gnap_search.threads import one_thread
 from gnap_search.training import standalone
 from gnap_search.training.plan import Plan
@@ -139,7 +139,7 @@ def _work(errand: Errand) -> None:
         train(errand)
     except Exception as problem:
         known = isinstance(problem, TrialError | UserError)
-        reason = str(problem) if known else f"{type(problem).__name__}: {problem}".splitlines()[0]
+        reason = str(problem) if known else in_a_line(problem)
         with contextlib.suppress(OSError):  # the disk may be full, and that be the reason
             errand.folder.mkdir(parents=True, exist_ok=True)
             error.write_text(reason)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from typer.testing import Result
 import gnap_search
 from gnap_search import catalog
 from gnap_search.structure.model import Blueprint, Classifier
+from tests import names
 
 Run = Callable[..., Result]
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -136,7 +136,7 @@ def test_names_in_brackets_stay_as_they_are(run: Run, folder: Path, tmp_path: Pa
         assert name in " ".join(told.split())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a name cannot be given")
+@names.takes_any_bytes
 def test_a_name_that_is_not_utf8_keeps_its_bytes(program: Program, folder: Path, tmp_path: Path) -> None:
     name = b"caf\xe9.png"
     Image.new("L", (8, 8), 20).save(tmp_path / "night.png")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from typer.testing import Result
 
 from gnap_search import spec
+from tests import names
 
 Run = Callable[..., Result]
 
@@ -176,7 +176,7 @@ def test_limits_of_a_finished_study_are_refused_in_one_sentence(
     assert said in result.stderr and result.stderr.count("\n") == 1
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a name cannot be given")
+@names.takes_any_bytes
 def test_a_folder_whose_name_is_not_utf8_is_refused_before_the_search(run: Run, elsewhere: Path) -> None:
     place = elsewhere / os.fsdecode(b"caf\xe9")
     place.mkdir()

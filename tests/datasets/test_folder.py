@@ -1,5 +1,4 @@
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ from PIL import Image, features
 
 from gnap_search import datasets
 from gnap_search.errors import UserError
+from tests import names
 
 
 def sizes(data):
@@ -174,7 +174,7 @@ def test_unusable_folders_are_refused(image_folder, counts, sentence):
         datasets.load(str(image_folder(counts)))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a name cannot be given")
+@names.takes_any_bytes
 def test_a_class_whose_name_is_not_utf8_is_refused(image_folder):
     folder = image_folder({"a": 5, os.fsdecode(b"ch\xe2t"): 5})
     with pytest.raises(UserError, match=r"the name of class 'ch\\udce2t' is not UTF-8; rename it\."):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 import itertools
 
 import pytest
@@ -17,6 +15,7 @@ from gnap_search.structure.edits import Cut
 from gnap_search.structure.model import Blueprint
 from gnap_search.structure.norm import Norm
 from gnap_search.training.trainer import Plan, Trainer
+from tests.networks import course
 from tests.networks.bottleneck import NAME
 
 SHAPE = (1, 8, 8)
@@ -174,23 +173,10 @@ def test_a_layer_that_is_decided_against_takes_its_weights_along(small_digits: D
 def test_a_block_of_two_groups_goes_as_one(few_digits: Data, bottleneck: str) -> None:
     own = {"pruning_strength": 3.0, "theta_learning_rate": 0.1, "layer_share": 0.7, "finishing_share": 0.4}
     plan = Plan(0, "digits", "complexity-aware", bottleneck, "classification", 7, 3, None, own)
-    training = Trainer(plan, few_digits)
-    states, there = [], [dict(training.widths)]
-    while not training.finished:
-        training.epoch()
-        states.append(copy.deepcopy(training.state()))
-        there += [training.points[-1].widths, dict(training.widths)]
-    for widths in there:
-        assert all(len({widths[group] > 0 for group in block}) == 1 for block in training.blueprint.blocks)
-    gone = [sum(not widths[block[0]] for block in training.blueprint.blocks) for widths in there]
+    there = course.of_whole_blocks(lambda: Trainer(plan, few_digits), stops=(2, 4))
+    blocks = Blueprint(bottleneck, SHAPE, 10).blocks
+    gone = [sum(not widths[block[0]] for block in blocks) for widths in there]
     assert gone[0] == 0 < gone[-1] == max(gone)
-    for stop in (2, 4):
-        again = Trainer(plan, few_digits)
-        again.restore(*states[stop - 1])
-        while not again.finished:
-            again.epoch()
-        for one, other in zip(again.points[stop:], training.points[stop:], strict=True):
-            assert dataclasses.replace(one, seconds=other.seconds) == other
 
 
 def test_a_blocks_chance_counts_once_for_each_of_its_weights(bottleneck: str) -> None:

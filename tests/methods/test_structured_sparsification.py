@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 import itertools
 
 import pytest
@@ -20,6 +18,7 @@ from gnap_search.structure.layers import Unit
 from gnap_search.structure.model import Blueprint
 from gnap_search.structure.slots import effective, find
 from gnap_search.training.trainer import Plan, Trainer
+from tests.networks import course
 
 SHAPE = (1, 8, 8)
 PLAIN, RESIDUAL = Blueprint("plain-cnn", SHAPE, 10), Blueprint("mobilenet", SHAPE, 10)
@@ -187,24 +186,11 @@ def test_layers_open_and_vanish(small_digits: Data) -> None:
 
 def test_a_block_of_two_groups_comes_and_goes_as_one(few_digits: Data, bottleneck: str) -> None:
     own = {"cap": 1.0, "budget": 0.4, "seed_depth": 0.5, "absent_score": 0.0, "score_learning_rate": 0.05}
-    training = trainer(few_digits, bottleneck, **own)
-    states, there = [], [dict(training.widths)]
-    while not training.finished:
-        training.epoch()
-        states.append(copy.deepcopy(training.state()))
-        there += [training.points[-1].widths, dict(training.widths)]
-    for widths in there:
-        assert all(len({widths[group] > 0 for group in block}) == 1 for block in training.blueprint.blocks)
-    open_blocks = [sum(widths[block[0]] > 0 for block in training.blueprint.blocks) for widths in there]
+    there = course.of_whole_blocks(lambda: trainer(few_digits, bottleneck, **own), stops=(3, 6))
+    blocks = Blueprint(bottleneck, SHAPE, 10).blocks
+    open_blocks = [sum(widths[block[0]] > 0 for block in blocks) for widths in there]
     steps = [later - one for one, later in itertools.pairwise(open_blocks)]
     assert min(steps) < 0 < max(steps)
-    for stop in (3, 6):
-        again = trainer(few_digits, bottleneck, **own)
-        again.restore(*states[stop - 1])
-        while not again.finished:
-            again.epoch()
-        for one, other in zip(again.points[stop:], training.points[stop:], strict=True):
-            assert dataclasses.replace(one, seconds=other.seconds) == other
 
 
 def test_a_block_that_died_after_it_was_drawn_wider_does_not_open_by_half(bottleneck: str) -> None:

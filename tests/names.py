@@ -1,0 +1,11 @@
+"""Names: what tests of files' names need."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+takes_any_bytes = pytest.mark.skipif(
+    sys.platform != "linux", reason="the file systems of macOS and Windows take no name that is not Unicode"
+)
