@@ -42,11 +42,14 @@ class Drivers:
         return driver
 
     def wait_for_epochs(self, driver: subprocess.Popen[str], more: int = 1) -> None:
-        """Until there are so many epochs more than now, which a driver may not have heard of yet."""
-        before = len(points_known(self.run))
-        while len(points_known(self.run)) < before + more:
-            assert driver.poll() is None, driver.communicate()[0]
-            time.sleep(0.02)
+        """Until this driver has started, and there are so many epochs more, which it may not have heard of.
+
+        What trained for a killed one goes on until then, so its epochs tell nothing of this one.
+        """
+        started = Path(f"{self._file}.{driver.pid}")
+        self._wait_beside(driver, started.exists)
+        wanted = len(points_known(self.run)) + more
+        self._wait_beside(driver, lambda: len(points_known(self.run)) >= wanted)
 
     def finish(self) -> str:
         """Drive the study to its end; what was printed."""
@@ -58,6 +61,12 @@ class Drivers:
     def kill(self, driver: subprocess.Popen[str]) -> None:
         kill_all(self.mark)
         driver.communicate()
+
+    def _wait_beside(self, driver: subprocess.Popen[str], reached: Callable[[], bool]) -> None:
+        """Wait while the driver lives."""
+        while not reached():
+            assert driver.poll() is None, driver.communicate()[0]
+            time.sleep(0.02)
 
     def end(self) -> None:
         """Leave nothing that was started."""
