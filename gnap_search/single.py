@@ -9,6 +9,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from gnap_search import chance
 from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.front import Front
@@ -59,6 +60,8 @@ def _trained(trial: Trial, data: Data, listener: Listener) -> Trained:
         front.add(point)
         listener.epoch_ended(point, front)
     listener.trial_ended(plan.trial, None)
+    if warning := chance.unlearnt(front, data):
+        listener.message(warning)
     with _writing(trial.folder):
         return _kept(trial, data, front)
 

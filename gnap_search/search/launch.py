@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gnap_search import spec
+from gnap_search import chance, spec
 from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.front import Front
@@ -91,6 +91,8 @@ def run(
             ending = drive.to_the_end(ray, trial, start + launch.timeout if launch.timeout else None)
             if ending in ("finished", "patience"):  # otherwise the front is going to change
                 drive.score()
+            if ledger.completed and (warning := chance.unlearnt(drive.standing.front, data)):
+                listener.message(warning)
             return _summary(ledger, drive.standing.front, time.monotonic() - start, ending)
 
 
