@@ -48,6 +48,8 @@ def flagged(declared: type) -> Callable[[Command], Command]:
 def loose_settings(words: Sequence[str], own: Sequence[str]) -> dict[str, Value]:
     """`--pruning-strength 3e-6 --growth-factor=2` as settings; `own` are the flags that the command declares.
 
+    `--set growth_factor=2`, the way of commands that search, says the same.
+
     Raises:
         UserError: a word is not a flag, is a misspelt flag of the command's own, or has no value.
     """
@@ -61,6 +63,10 @@ def loose_settings(words: Sequence[str], own: Sequence[str]) -> dict[str, Value]
             if not rest:
                 raise UserError(f"{flag} needs a value.")
             value = rest.pop(0)
+        if flag == "--set":
+            flag, _, value = value.partition("=")
+            if not (flag and value):
+                raise UserError("--set should be followed by key=value.")
         settings[flag.removeprefix("--").replace("-", "_")] = literal(value)
     return settings
 
