@@ -150,7 +150,9 @@ class Asked(Limited, total=False):
         ),
     ]
     trials: Annotated[int, Flag("How many trainings.")]
-    epochs: Annotated[int, Flag("How many epochs each training takes.")]
+    epochs: Annotated[
+        int, Flag("How many epochs each training takes; else 30, or up to 90 where images are few.")
+    ]
     seed: Annotated[int, Flag("The seed of splits, networks and sampler.")]
     sampler: Annotated[str, Flag("Who proposes settings: tpe, nsgaii, gp, random or qmc.")]
     scheduler: Annotated[str, Flag("Who ends unpromising trials early: pareto-halving, or none.")]

@@ -6,6 +6,7 @@ change at every start.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -33,6 +34,8 @@ Sampler = Literal["tpe", "nsgaii", "gp", "random", "qmc"]
 ImageSize = Annotated[int | None, Field(ge=8, le=512)]
 OPTIMIZER = "optimizer"
 STEPS = ("learning_rate", "weight_decay")  # what is right for one optimizer and wrong for another
+EPOCHS, MOST_EPOCHS = 30, 90  # of a training for which nobody has asked for any
+MANY_IMAGES = 10_000  # from which on it has no more than that
 LONGEST_TIMEOUT = 1e9  # seconds, thirty years; what a thread can wait for is bounded
 
 
@@ -96,7 +99,7 @@ class Study(_Frozen):
     objectives: Annotated[tuple[str, ...], AfterValidator(_accuracy_and_costs)] = ("accuracy", "parameters")
     task: str = "classification"
     trials: int = Field(20, gt=0)
-    epochs: int = Field(30, gt=0)
+    epochs: int = Field(EPOCHS, gt=0)
     seed: int = Field(0, ge=0, lt=2**32)
     sampler: Sampler = "tpe"
     scheduler: Scheduler = "pareto-halving"
@@ -151,9 +154,13 @@ class Study(_Frozen):
         return [] if self.constraints.max_training_macs is None else ["training_macs"]
 
     def fitted(self, images: int) -> Study:
-        """The study for a training set of that many images: no range is per image any more."""
+        """The study for a training set of that many images: no range is per image any more.
+
+        Epochs that nobody has asked for become more where images are few, of which each takes fewer steps.
+        """
         ranges = {name: parameter.fitted(images) for name, parameter in self.parameters.items()}
-        return self.model_copy(update={"parameters": ranges})
+        epochs = self.epochs if "epochs" in self.model_fields_set else usual_epochs(images)
+        return self.model_copy(update={"parameters": ranges, "epochs": epochs})
 
     def differences(self, other: Study) -> dict[str, tuple[Any, Any]]:
         """Setting -> (this study's value, the other's), for what differs; words and hints do not count."""
@@ -168,6 +175,11 @@ class Study(_Frozen):
     def _written(self) -> dict[str, Any]:
         values = self.model_dump(mode="json", exclude={"parameters"})
         return {**values, "parameters": {name: one.written() for name, one in self.parameters.items()}}
+
+
+def usual_epochs(images: int) -> int:
+    """How many epochs a training on so many images has where nobody asks: more where they are few."""
+    return round(min(MOST_EPOCHS, EPOCHS * max(1.0, math.sqrt(MANY_IMAGES / images))))
 
 
 class Launch(_Frozen):

@@ -266,7 +266,9 @@ class ComplexityAware:
     warmup_share: float = setting(
         0.0, "share of the epochs before the finish that keep everything", Bounds(0, 1)
     )
-    freeze_share: float = setting(0.3, "share of the finish after which all is 0 or 1", Bounds(0, 1))
+    freeze_share: float = setting(
+        0.3, "share of the finish after which all is 0 or 1; in its last epoch it is", Bounds(0, 1)
+    )
 
     def attach(self, model: nn.Module, blueprint: Blueprint) -> None:
         """Variables for every group of channels; what reads a channel reads it times its variable."""
@@ -286,7 +288,8 @@ class ComplexityAware:
 
     def prepare(self, model: nn.Module, progress: Progress) -> str:
         """Let the network warm up, then raise the price; late in the finish decide every probability."""
-        decided = progress.finishing and progress.finished_share >= self.freeze_share
+        late = progress.finished_share >= self.freeze_share or progress.done + 1 == progress.total
+        decided = progress.finishing and late
         begin = round(self.warmup_share * progress.finish)
         warming = progress.done < begin
         variables = _variables(model)

@@ -173,7 +173,9 @@ class GNAP:
         return [Grow(group, max(1, round(scale * seed[group])), 0.0) for group in closed]
 
     def _stalled(self, history: Sequence[Point]) -> bool:
-        """Whether the objective is hardly lower than before the last growth."""
+        """Whether the objective is hardly lower than before the last growth, or a growth can widen nothing."""
+        if self.growth_factor == 1:
+            return True
         objective = self._objective(history)
         grown = [index for index, point in enumerate(history) if point.grown]
         if not grown:

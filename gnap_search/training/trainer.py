@@ -86,7 +86,7 @@ class Trainer:
         """Train one epoch, remove what died, measure, and grow if it is time.
 
         Raises:
-            TrialError: the loss is no longer a number.
+            TrialError: a loss or the network is no longer finite.
         """
         start = time.perf_counter()
         at = schedule.progress(self.epochs_done, self.plan.epochs, self.settings.finishing_share)
@@ -101,6 +101,7 @@ class Trainer:
             if not self._fixed(phase):
                 self._remove_dead()
             point = dataclasses.replace(self._measure(at, phase, loss), training_macs=spent)
+            self._refuse_overflow(point)
             growth = self._growth(at, point)
         point = dataclasses.replace(point, grown=bool(growth), seconds=time.perf_counter() - start)
         self.points.append(point)
@@ -202,6 +203,13 @@ class Trainer:
             widths=dict(self.widths),
             seconds=0.0,
         )
+
+    def _refuse_overflow(self, point: Point) -> None:
+        """The loss of an epoch's steps was finite; what the last of them made of the network may not be."""
+        if not math.isfinite(point.validation_loss):
+            raise TrialError(f"the validation loss became {point.validation_loss} in epoch {point.epoch}")
+        if not all(bool(tensor.isfinite().all()) for tensor in self.classifier.state_dict().values()):
+            raise TrialError(f"the network has numbers that are not finite after epoch {point.epoch}")
 
     def _growth(self, at: Progress, point: Point) -> list[Edit]:
         """What to widen before the next epoch; nothing in the finish, nor right before it."""

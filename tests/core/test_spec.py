@@ -63,6 +63,16 @@ def test_bundled_studies_load(name: str) -> None:
     assert {"pruning_strength", "growth_factor", "saturation_patience"} <= study.parameters.keys()
 
 
+@pytest.mark.parametrize(
+    ("images", "epochs"), [(300, 90), (1_000, 90), (2_500, 60), (10_000, 30), (60_000, 30)]
+)
+def test_few_images_have_more_epochs_where_nobody_asks_for_any(images: int, epochs: int) -> None:
+    fitted = spec.resolve({"dataset": "photos"}).fitted(images)
+    assert fitted.epochs == epochs
+    assert fitted.fitted(10 * images).epochs == epochs
+    assert spec.resolve({"dataset": "photos", "epochs": 30}).fitted(images).epochs == 30
+
+
 def test_differences_are_told_by_key() -> None:
     one = spec.Study(dataset="mnist", parameters={"x": Parameter(low=1, high=2)})
     other = spec.Study(dataset="mnist", summary="s", trials=7, parameters={"x": Parameter(low=1, high=3)})

@@ -218,6 +218,14 @@ def test_a_network_that_warms_up_keeps_everything_and_then_the_whole_price_rises
     assert asked == [0.0, 0.5, 1.0]
 
 
+@pytest.mark.parametrize("freeze_share", [0.3, 1.0])
+def test_in_its_last_epoch_all_is_decided_however_short_the_finish_is(freeze_share: float) -> None:
+    method, model, _, variables = attached("mlp", freeze_share=freeze_share)
+    assert method.prepare(model, Progress(1, 3, 2 + (freeze_share < 1))) == "pruning"
+    assert method.prepare(model, Progress(2, 3, 2)) == "finishing"
+    assert all(bool((one.theta == 1).all()) for one in variables.every)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_in_the_end_all_is_certain_and_a_higher_price_leaves_less(small_digits: Data) -> None:

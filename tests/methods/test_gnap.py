@@ -148,6 +148,14 @@ def test_a_growth_opens_a_whole_block_and_a_checkpoint_goes_on(small_digits: Dat
     ]
 
 
+def test_where_nothing_can_widen_a_growth_opens_a_block(small_digits: Data, bottleneck: str) -> None:
+    own = {"growth_trigger": "periodic", "growth_period": 1, "growth_factor": 1, "depth_growth": "stalled"}
+    plan = Plan(0, "digits", "gnap", bottleneck, "classification", 4, 5, None, {**own, "seed_depth": 0.5})
+    training = Trainer(plan, small_digits)
+    training.epoch()
+    assert _blocks(training) == 3
+
+
 def _blocks(training: Trainer) -> int:
     """How many blocks the network has that may be left out."""
     blocks = training.model.get_submodule("blocks").children()

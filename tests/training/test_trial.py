@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -220,6 +221,25 @@ def test_a_loss_that_is_no_number_ends_the_trial_with_its_reason(small_digits: D
     trial = Trial(plan, small_digits, tmp_path)
     with pytest.raises(TrialError, match=r"the training loss became (nan|inf) in epoch"):
         finished(trial)
+
+
+def test_a_network_that_has_overflowed_is_no_result(few_digits: Data) -> None:
+    training = Trainer(PLAN, few_digits)
+    statistics = [value for name, value in training.model.named_buffers() if name.endswith("running_var")]
+    statistics[0][0] = math.inf  # which no loss in training shows, and none of the plain network's need to
+    with pytest.raises(TrialError, match="the network has numbers that are not finite after epoch 1"):
+        training.epoch()
+    assert not training.points
+
+
+def test_a_validation_loss_that_is_no_number_is_no_result(
+    few_digits: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "measure", lambda *_: (0.1, math.nan))
+    training = Trainer(PLAN, few_digits)
+    with pytest.raises(TrialError, match="the validation loss became nan in epoch 1"):
+        training.epoch()
+    assert not training.points
 
 
 def test_a_process_that_lost_the_study_writes_nothing(small_digits: Data, tmp_path: Path) -> None:
