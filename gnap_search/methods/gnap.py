@@ -173,7 +173,7 @@ class GNAP:
         return [Grow(group, max(1, round(scale * seed[group])), 0.0) for group in closed]
 
     def _stalled(self, history: Sequence[Point]) -> bool:
-        """Whether the objective is hardly lower than before the last growth, or a growth can widen nothing."""
+        """Whether the objective is hardly lower than before the last growth, or growth widens nothing."""
         if self.growth_factor == 1:
             return True
         objective = self._objective(history)
