@@ -43,11 +43,15 @@ class Ear(Quiet):
         self.heard.append(text)
 
 
-def test_a_training_tells_what_was_read(elsewhere: Path, few_digits: Data) -> None:
-    plan = Plan(0, "./photos", "dense", "plain-cnn", "classification", 1, 0, None, {})
+def test_a_training_tells_what_was_read_and_that_nothing_was_learnt(
+    elsewhere: Path, few_digits: Data
+) -> None:
+    plan = Plan(0, "./photos", "dense", "plain-cnn", "classification", 1, 0, None, {"learning_rate": 0.0})
     noted, ear = dataclasses.replace(few_digits, note="./photos: 10 classes"), Ear()
     single.train(plan, lambda: noted, elsewhere, "cpu", ear)
-    assert ear.heard == ["./photos: 10 classes", "0-1", "end 0 None"]
+    assert ear.heard[:3] == ["./photos: 10 classes", "0-1", "end 0 None"]
+    (warning,) = ear.heard[3:]
+    assert warning.startswith("No network does clearly better than to call every image '6'")
 
 
 @pytest.mark.slow
