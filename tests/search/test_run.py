@@ -53,6 +53,12 @@ def test_a_study_runs_silently_to_its_end_and_then_has_nothing_left_to_do(tmp_pa
     check_laws(Run(tmp_path / "one"))
 
 
+def test_a_study_that_learns_nothing_says_so(tmp_path: Path):
+    notes = Notes()
+    run(small_study(trials=1, epochs=1, parameters={"learning_rate": 0.0}), tmp_path / "one", notes)
+    assert notes.messages[-1].startswith("No network does clearly better than to call every image")
+
+
 def test_what_others_outdo_is_stopped_early_and_stays_so(tmp_path: Path):
     parameters = {"learning_rate": {"low": 3e-6, "high": 3e-2, "log": True}, "seed_scale": 2.0}
     # Long enough for some reports each, and all alike but for their accuracy.
