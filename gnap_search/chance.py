@@ -21,7 +21,7 @@ def unlearnt(front: Front, data: Data) -> str:
     counts = np.bincount(labels, minlength=len(data.classes))
     share = float(counts.max() / len(labels))
     clearly = share + CLEARLY * math.sqrt(share * (1 - share) / len(labels))
-    if not front.points or max(point.validation_accuracy for point in front.points) > clearly:
+    if not front.points or front.best.validation_accuracy > clearly:
         return ""
     return (
         f"No network does clearly better than to call every image {data.classes[counts.argmax()]!r}, which "

@@ -29,7 +29,6 @@ from gnap_search.options import flagged, loose_settings, refuse_unknown
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from typer import Context
 
     from gnap_search.verbs import Outcome
 
@@ -39,7 +38,7 @@ REFUSED, BROKEN_DOWN, INTERRUPTED = 2, 1, 130  # exit codes
 class _Verbs(TyperGroup):
     """All verbs; what the user can mend ends in one sentence."""
 
-    def invoke(self, ctx: Context) -> Any:  # type: ignore[override]  # typer narrows click's context
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except UserError as problem:
@@ -49,7 +48,7 @@ class _Verbs(TyperGroup):
         except KeyboardInterrupt:
             _leave("interrupted", INTERRUPTED)
 
-    def resolve_command(self, ctx: Context, args: list[str]) -> Any:  # type: ignore[override]  # typer narrows click's context here too
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, words = super().resolve_command(ctx, args)
         if command and not command.context_settings.get("ignore_unknown_options"):
             refuse_unknown(command.name or "", words, _spellings(command.get_params(ctx)))

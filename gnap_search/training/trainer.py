@@ -208,7 +208,8 @@ class Trainer:
         """The loss of an epoch's steps was finite; what the last of them made of the network may not be."""
         if not math.isfinite(point.validation_loss):
             raise TrialError(f"the validation loss became {point.validation_loss} in epoch {point.epoch}")
-        if not all(bool(tensor.isfinite().all()) for tensor in self.classifier.state_dict().values()):
+        finite = [tensor.isfinite().all() for tensor in self.classifier.state_dict().values()]
+        if not torch.stack(finite).all():  # one wait for a GPU, not one a tensor
             raise TrialError(f"the network has numbers that are not finite after epoch {point.epoch}")
 
     def _growth(self, at: Progress, point: Point) -> list[Edit]:
