@@ -17,7 +17,7 @@ from benchmarks import machine
 from benchmarks.rounds import Figure
 
 NAMES = (
-    *("training", "graphics", "growth", "study", "proposals", "startup", "inference"),
+    *("training", "graphics", "kernels", "growth", "study", "proposals", "startup", "inference"),
     *("search", "live", "scale"),
 )
 
