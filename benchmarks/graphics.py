@@ -25,7 +25,7 @@ TRIALS = (1, 2, 4, 8)
 
 def figures(*, small: bool) -> list[Figure]:
     """The trainer over a plain eager loop up to 3 M MACs, then the throughput of 1 to 8 trials at once."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = device_here()
     images, span, rounds = (1024, 0.1, 1) if small else (50_000, 2.0, ROUNDS)
     told = []
     for size in SIZES[:1] if small else SIZES[:2]:
@@ -34,6 +34,11 @@ def figures(*, small: bool) -> list[Figure]:
     with _trials(trials[-1], SIZES[0], images, device) as pipes:
         together = functools.partial(_together, pipes, span)
         return [*told, *_side_by_side(together, trials, rounds, device)]
+
+
+def device_here() -> str:
+    """A GPU where there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _beside_plain(size: Size, images: int, device: str) -> list[Figure]:
@@ -51,7 +56,7 @@ def _beside_plain(size: Size, images: int, device: str) -> list[Figure]:
 
 def _on_gpu(bound: float) -> float | None:
     """What is asked of a GPU is asked of nothing else."""
-    return bound if torch.cuda.is_available() else None
+    return bound if device_here() == "cuda" else None
 
 
 def _side_by_side(

@@ -8,11 +8,11 @@ template arguments alone are told as one. Watching costs time, so a step's own t
 from __future__ import annotations
 
 import collections
-import functools
+import dataclasses
 import math
 import re
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -24,52 +24,58 @@ from benchmarks.training import SIZES, Size, noise, ours
 TOLD = 15  # kernels of each size, those that take longest
 LONGEST = 48  # characters of a kernel's name
 
-Seen = Mapping[str, tuple[float, float]]
-"""Kernel -> microseconds a step, and how often a step runs it."""
+
+@dataclasses.dataclass
+class Share:
+    """What one kernel has of a step: how often it runs, and for how many microseconds in all."""
+
+    times: float = 0.0
+    microseconds: float = 0.0
 
 
 def figures(*, small: bool) -> list[Figure]:
     """For every size up to 3 M MACs: a step's time, its kernels' time and number, and the longest of them."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.set_num_threads(1)
     images, rounds = (graphics.BATCH, 1) if small else (16 * graphics.BATCH, ROUNDS)
-    return [one for size in SIZES[: 1 if small else 2] for one in _of(size, images, rounds, device)]
+    return [one for size in SIZES[: 1 if small else 2] for one in _of(size, images, rounds)]
 
 
-def _of(size: Size, images: int, rounds: int, device: str) -> Iterator[Figure]:
+def _of(size: Size, images: int, rounds: int) -> Iterator[Figure]:
+    device = graphics.device_here()
     epoch = ours(size, noise(size.shape, images), graphics.BATCH, device)
     epoch()
     steps = math.ceil(images / graphics.BATCH)
-    named = functools.partial(_figure, size)
-    yield named("a step", "µs", [1e6 * seconds(epoch) / steps for _ in range(rounds)])
-    seen = [_seen(epoch, steps) for _ in range(rounds)]
-    yield named("kernels of a step, together", "µs", [sum(time for time, _ in one.values()) for one in seen])
-    yield named("kernels of a step", "", [sum(count for _, count in one.values()) for one in seen])
-    names = {name for one in seen for name in one}
-    times = {name: [one.get(name, (0.0, 0.0))[0] for one in seen] for name in names}
-    for name in sorted(names, key=lambda name: -statistics.median(times[name]))[:TOLD]:
-        count = statistics.median(one.get(name, (0.0, 0.0))[1] for one in seen)
-        yield named(f"`{name}`, {count:.3g} times", "µs", times[name])
+    unwatched = [1e6 * seconds(epoch) / steps for _ in range(rounds)]
+    seen = [_seen(epoch, steps, device) for _ in range(rounds)]
+    together = [sum(one.microseconds for one in shares.values()) for shares in seen]
+    number = [sum(one.times for one in shares.values()) for shares in seen]
+    yield Figure(f"{size.name}: a step", "µs", unwatched)
+    yield Figure(f"{size.name}: kernels of a step, together", "µs", together)
+    yield Figure(f"{size.name}: kernels of a step", "", number)
+    kernels = [_kernel(size, name, seen) for name in {name for shares in seen for name in shares}]
+    yield from sorted(kernels, key=lambda figure: -figure.median)[:TOLD]
 
 
-def _figure(size: Size, name: str, unit: str, values: list[float]) -> Figure:
-    return Figure(f"{size.name}: {name}", unit, values)
+def _kernel(size: Size, name: str, seen: Sequence[Mapping[str, Share]]) -> Figure:
+    shares = [one.get(name, Share()) for one in seen]
+    times = statistics.median(one.times for one in shares)
+    return Figure(f"{size.name}: `{name}`, {times:.3g} times", "µs", [one.microseconds for one in shares])
 
 
-def _seen(epoch: Callable[[], object], steps: int) -> Seen:
-    """One watched epoch, a step of it."""
-    on_gpu = torch.cuda.is_available()
-    kind = ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU
+def _seen(epoch: Callable[[], object], steps: int, device: str) -> Mapping[str, Share]:
+    """Each kernel's share of a step, in one watched epoch."""
+    kind = ProfilerActivity.CUDA if device == "cuda" else ProfilerActivity.CPU
     with profile(activities=[kind]) as watched:
         epoch()
-    found: dict[str, tuple[float, float]] = collections.defaultdict(lambda: (0.0, 0.0))
+    found: dict[str, Share] = collections.defaultdict(Share)
     for one in watched.key_averages():
         if one.device_type.name != kind.name:  # what launches kernels is no kernel
             continue
-        microseconds = one.self_device_time_total if on_gpu else one.self_cpu_time_total
-        name = _short(one.key)
-        before, times = found[name]
-        found[name] = before + microseconds / steps, times + one.count / steps
+        share = found[_short(one.key)]
+        share.times += one.count / steps
+        share.microseconds += (
+            one.self_device_time_total if device == "cuda" else one.self_cpu_time_total
+        ) / steps
     return found
 
 
