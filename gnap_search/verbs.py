@@ -195,10 +195,15 @@ def compare(*names: str, means: bool = False, runs: Path = RUNS) -> Comparison:
 
 def _side(name: str, runs: Path) -> Run | Reference:
     """The study of that name, or else the published front in that folder."""
+    folder = _published(name, runs)
+    return study(name, runs=runs) if folder is None else Reference.read(folder)
+
+
+def _published(name: str, runs: Path) -> Path | None:
+    """The folder with a published front that a name means, where no study has it."""
     folder = Path(os.path.expanduser(name))
-    if Reference.is_in(folder) and not (Path(runs) / name / "study.toml").is_file():
-        return Reference.read(folder)
-    return study(name, runs=runs)
+    is_one = Reference.is_in(folder) and not (Path(runs) / name / "study.toml").is_file()
+    return folder if is_one else None
 
 
 def report(
@@ -247,8 +252,14 @@ def study(name: str, *, runs: Path = RUNS) -> Run:
     """A study's folder: its points, its front with test accuracies, its files.
 
     Raises:
-        UserError: there is no such study.
+        UserError: there is no such study, or a published front has that name.
     """
+    if (folder := _published(name, runs)) is not None:
+        raise UserError(
+            f"{name} is a published front, and a study is needed; its networks are the .onnx files in "
+            f"{folder}, `gnap-search evaluate` scores one of them, and `gnap-search compare` shows the front "
+            "beside others."
+        )
     return folders.find(Path(runs), name)
 
 

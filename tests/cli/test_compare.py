@@ -70,6 +70,11 @@ def test_published_fronts_are_compared_by_their_means(run: Run) -> None:
     assert mean["test_deviation"] == told["test_accuracy"]["standard_deviation"]
 
 
+def test_a_published_front_is_no_study(run: Run) -> None:
+    said = run("front", str(PUBLISHED / "digits"), exit_code=2).stderr
+    assert "is a published front, and a study is needed" in said and "compare" in said
+
+
 def test_published_fronts_that_cannot_be_compared_are_refused(run: Run, two: Path, tmp_path: Path) -> None:
     assert "at least two studies" in run("compare", str(PUBLISHED / "digits"), exit_code=2).stderr
     said = run("compare", "one", str(PUBLISHED / "mnist"), exit_code=2).stderr
