@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -46,7 +47,8 @@ class Reference:
     @staticmethod
     def is_in(folder: Path) -> bool:
         """Whether a folder holds a published front; a study may have a file of the record's name too."""
-        return (folder / RECORD).is_file() and not (folder / "trials").is_dir()
+        # Of a path that no file could have, these say no where pathlib raises.
+        return os.path.isfile(folder / RECORD) and not os.path.isdir(folder / "trials")
 
     @classmethod
     def read(cls, folder: Path) -> Self:
