@@ -297,7 +297,8 @@ def find_anywhere(runs: Path, name: str) -> Run:
         UserError: there is neither.
     """
     folder = Path(os.path.expanduser(name))
-    if (folder / "study.toml").is_file() and not (runs / name / "study.toml").is_file():
+    # Of a path that no file could have, isfile says no where pathlib raises.
+    if os.path.isfile(folder / "study.toml") and not (runs / name / "study.toml").is_file():
         return Run(folder.resolve())
     if folder.name != name:
         raise UserError(f"There is no study in {folder}; name one of {runs}, or a folder with a study.toml.")

@@ -196,7 +196,7 @@ def compare(*names: str, means: bool = False, runs: Path = RUNS) -> Comparison:
 def _side(name: str, runs: Path) -> Run | Reference:
     """The study of that name, or else the published front in that folder."""
     folder = _published(name, runs)
-    return study(name, runs=runs) if folder is None else Reference.read(folder)
+    return folders.find(Path(runs), name) if folder is None else Reference.read(folder)
 
 
 def _published(name: str, runs: Path) -> Path | None:

@@ -75,6 +75,7 @@ REFUSED = [
     (["resume", "nothing"], "There is no study 'nothing' in runs"),
     (["resume", "../x"], "'../x' cannot name a study"),
     (["front", "x" * 300], "cannot name a study"),
+    (["pareto", "--from-study", "x" * 300], "cannot name a study"),
     (
         ["show", "mnits"],
         "There is no study in runs and nothing in the catalog named 'mnits'; did you mean 'mnist'?",
