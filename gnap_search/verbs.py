@@ -538,6 +538,11 @@ def _sources(asked: Beginning, runs: Path) -> Sources:
     from gnap_search.search.given import Sources
 
     study, file = asked.get("from_study"), asked.get("enqueue")
+    if study is not None and (folder := _published(str(study), runs)) is not None:
+        raise UserError(
+            f"--from-study {study} is a published front, which holds no trials to learn from; "
+            f"`--enqueue {folder / 'trials.toml'}` trains its configurations first."
+        )
     return Sources(
         study=None if study is None else folders.find_anywhere(runs, str(study)),
         file=None if file is None else Path(file),

@@ -73,6 +73,8 @@ def test_published_fronts_are_compared_by_their_means(run: Run) -> None:
 def test_a_published_front_is_no_study(run: Run) -> None:
     said = run("front", str(PUBLISHED / "digits"), exit_code=2).stderr
     assert "is a published front, and a study is needed" in said and "compare" in said
+    said = run("pareto", "--from-study", str(PUBLISHED / "digits"), exit_code=2).stderr
+    assert "is a published front, which holds no trials" in said and "trials.toml" in said
 
 
 def test_published_fronts_that_cannot_be_compared_are_refused(run: Run, two: Path, tmp_path: Path) -> None:
