@@ -27,6 +27,11 @@ def name(method: str, setting: str) -> str:
     return f"{method}.{setting}"
 
 
+def plain(setting: str) -> str:
+    """A setting's own name, without its method's."""
+    return setting.rpartition(".")[2]
+
+
 def merged(spaces: Mapping[str, Written], own: Written) -> dict[str, Any]:
     """One `[parameters]` table of the search spaces of several methods, with what a study says laid over it.
 

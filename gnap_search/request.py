@@ -64,10 +64,12 @@ def plan(given: Mapping[str, Value], asked: Training) -> Plan:
         raise UserError(f"One training has one method, and {meant.method!r} names several; choose one.")
     fields = plans.declared(meant.method)
     fixed = {name: one.value for name, one in meant.parameters.items() if one.value is not None}
+    chosen = {name: settings.check(name, value, fields) for name, value in {**fixed, **given}.items()}
+    plans.refuse_idle(meant.network, chosen)
     return Plan(
         trial=0,
         seed=meant.seed,
-        settings={name: settings.check(name, value, fields) for name, value in {**fixed, **given}.items()},
+        settings=chosen,
         **meant.for_each_trial(),
     )
 
@@ -108,7 +110,9 @@ def _checked(meant: spec.Study, source: str = "") -> spec.Study:
             from gnap_search.training import augment  # imports torch, which most commands do without
 
             augment.check(meant.augmentation)
-        return meant.model_copy(update={"parameters": _converted(meant.parameters, meant.method)})
+        parameters = _converted(meant.parameters, meant.method)
+        plans.refuse_idle(meant.network, {name: one.value for name, one in parameters.items()})
+        return meant.model_copy(update={"parameters": parameters})
 
 
 def _converted(parameters: Parameters, method: str) -> Parameters:

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 import gnap_search
+from gnap_search import qualified
 from gnap_search.comparison import Effort
 from gnap_search.confirmation import Confirmed
 from gnap_search.errors import UserError
@@ -86,7 +87,7 @@ def _about(run: Run) -> str:
 
 def _settings(run: Run, trials: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> list[dict[str, Any]]:
     """Every setting in which trials differ, those that are searched first."""
-    parameters = {name.rpartition(".")[2]: one for name, one in run.study.parameters.items() if one.searched}
+    parameters = {qualified.plain(name): one for name, one in run.study.parameters.items() if one.searched}
     names = dict.fromkeys([*parameters, *(name for trial in trials for name in trial["settings"])])
     fields = {name: field for method in methods for name, field in declared(method).items()}
     told = []

@@ -32,7 +32,7 @@ from typing import Any
 from gnap_search import catalog, settings
 from gnap_search.errors import UserError, nearest
 from gnap_search.settings import Value
-from gnap_search.training.plan import Plan, declared
+from gnap_search.training.plan import Plan, declared, refuse_idle
 
 DEFAULTS = {"method": "gnap", "network": "plain-cnn", "task": "classification"}
 COMMON = ("dataset", *DEFAULTS, "epochs", "image_size", "training_images", "augmentation")
@@ -125,7 +125,9 @@ def _resolved(written: Mapping[str, Any]) -> Configurations:
         method = _named("method", trial.get("method", common["method"]))
         epochs = _epochs(trial.get("epochs", common["epochs"]))
         for seed, chosen in _each(trial, seeds, given):
-            asked = {**common, "method": method, "epochs": epochs, "settings": _checked(chosen, method)}
+            checked = _checked(chosen, method)
+            refuse_idle(common["network"], checked)
+            asked = {**common, "method": method, "epochs": epochs, "settings": checked}
             plans.append(Plan(trial=len(plans), seed=seed, **asked))
     return Configurations(tuple(plans))
 

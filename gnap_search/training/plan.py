@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from typing import Any, Self, cast
 
 from gnap_search import catalog, qualified, settings
+from gnap_search.errors import UserError
 from gnap_search.settings import Bounds, Value, setting
+
+DEPTH = {"seed_depth": 1.0, "depth_growth": "never"}  # settings of blocks: what leaves all where they are
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,3 +101,24 @@ def check_settings(method: str, given: Mapping[str, Value]) -> None:
     fields = declared(method)
     for name, value in given.items():
         settings.check(name, value, fields)
+
+
+def refuse_idle(network: str, given: Mapping[str, Value | None]) -> None:
+    """Refuse settings of blocks for a network in which none may be left out; None stands for a searched one.
+
+    Raises:
+        UserError: one would change nothing.
+    """
+    if _has_blocks(network):
+        return
+    for name, value in given.items():
+        if value != DEPTH.get(qualified.plain(name), value):
+            able = [other for other in catalog.names("networks") if _has_blocks(other)]
+            raise UserError(
+                f"{name} counts only in a network with blocks that may be left out, and {network} has none; "
+                f"leave it out, or take one of {', '.join(able)}."
+            )
+
+
+def _has_blocks(network: str) -> bool:
+    return "OPTIONAL" in catalog.source("networks", network)  # declared, as the contract of networks says

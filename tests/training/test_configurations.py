@@ -74,6 +74,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         (SHORT + "[[trial]]\npruning_strenth = 1", "did you mean 'pruning_strength'?"),
         (SHORT + "[[trial]]\ngrowth_factor = [1, 2]", "is not one value"),
         (SHORT + "[[trial]]\ngrowth_factor = 0.1", "below its least value"),
+        (SHORT + "[[trial]]\nseed_depth = 0.5", "seed_depth counts only in a network with blocks"),
         ("dataset = ", "is not valid TOML"),
     ],
 )
