@@ -10,8 +10,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from gnap_search import files
 from gnap_search.results import History, Point
-from gnap_search.runs import write_atomically
 from gnap_search.search.trainable import Trainable
 from gnap_search.training.plan import Plan
 
@@ -24,7 +24,7 @@ class Empty(Trainable):
     def _advance(self) -> dict[str, Any]:
         self._trial = _Trial(Plan.from_json(self._plan), self.PAUSE)
         (self._folder / "models").mkdir(parents=True, exist_ok=True)
-        write_atomically(self._folder / "plan.json", self._plan)
+        files.replace(self._folder / "plan.json", self._plan)
         time.sleep(self.PAUSE)
         History(self._folder / "history.jsonl").rewrite(self._trial.told)
         return self._result()

@@ -24,9 +24,9 @@ import numpy as np
 
 from benchmarks import replay
 from benchmarks.replay import Table
+from gnap_search import files
 from gnap_search.errors import TrialError
 from gnap_search.results import History, Point
-from gnap_search.runs import write_atomically
 from gnap_search.search import trainable
 from gnap_search.search.ledger import Ask
 from gnap_search.training.plan import Plan
@@ -139,7 +139,7 @@ class Worker(trainable.Trainable):
         if self._trial is None:
             plan = Plan.from_json(self._plan)
             (self._folder / "models").mkdir(parents=True, exist_ok=True)
-            write_atomically(self._folder / "plan.json", self._plan)
+            files.replace(self._folder / "plan.json", self._plan)
             self._trial = self.trainings.of(plan)
         told = len(self._trial.told)
         self.spent = 0.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gnap_search import files
 from gnap_search.errors import UserError
 
 
@@ -103,6 +103,4 @@ class History:
 
     def rewrite(self, points: list[Point]) -> None:
         """Replace the file, atomically: what a trial does when it goes on from its checkpoint."""
-        draft = self.path.with_suffix(".draft")
-        draft.write_text("".join(point.to_json() + "\n" for point in points))
-        os.replace(draft, self.path)
+        files.replace(self.path, "".join(point.to_json() + "\n" for point in points))

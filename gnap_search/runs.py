@@ -35,7 +35,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, TypeAdapter
 
-from gnap_search import catalog, settings, spec
+from gnap_search import catalog, files, settings, spec
 from gnap_search.confirmation import Confirmed, Repeat
 from gnap_search.errors import UserError, nearest
 from gnap_search.front import Front
@@ -130,7 +130,7 @@ class Run:
 
     def keep_test_accuracies(self, accuracies: Mapping[str, float]) -> None:
         """Replace the kept test accuracies."""
-        write_atomically(self.folder / "test.json", json.dumps(accuracies, indent=1))
+        files.replace(self.folder / "test.json", json.dumps(accuracies, indent=1))
 
     @property
     def confirmed(self) -> dict[str, Confirmed]:
@@ -141,7 +141,7 @@ class Run:
     def keep_confirmed(self, confirmed: Mapping[str, Confirmed]) -> None:
         """Replace the kept repeats."""
         kept = {point: repeats.kept() for point, repeats in confirmed.items()}
-        write_atomically(self.folder / "confirmation.json", json.dumps(kept, indent=1))
+        files.replace(self.folder / "confirmation.json", json.dumps(kept, indent=1))
 
     def repeat_folder(self, trial: int, seed: int) -> Path:
         """Where a trial keeps its files that is trained again with another seed."""
@@ -326,10 +326,3 @@ def forget_way_on(folder: Path) -> None:
     """Delete what only a training that goes on needs: its checkpoint, and the pass of its process."""
     for name in ("checkpoint.safetensors", "worker.lease"):
         (folder / name).unlink(missing_ok=True)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file so that a reader, or a crash, meets the old one or the new one and nothing between."""
-    draft = path.with_name(path.name + ".draft")
-    draft.write_text(text)
-    os.replace(draft, path)

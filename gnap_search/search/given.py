@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from gnap_search import files
 from gnap_search.errors import UserError
 from gnap_search.results import Point
-from gnap_search.runs import Run, write_atomically
+from gnap_search.runs import Run
 from gnap_search.settings import Value
 
 FILE = "given.json"
@@ -65,7 +66,7 @@ class Given:
 
     def keep(self, folder: Path) -> None:
         """Write it into a run folder."""
-        write_atomically(folder / FILE, json.dumps(dataclasses.asdict(self), indent=1))
+        files.replace(folder / FILE, json.dumps(dataclasses.asdict(self), indent=1))
 
     def and_more(self, other: Given) -> Given:
         """This and what else is in the other one."""

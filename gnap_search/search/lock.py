@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 from typing import IO, Self
 
+from gnap_search import files
 from gnap_search.errors import UserError
-from gnap_search.runs import write_atomically
 
 LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)  # what a shared file system may say of a lock
 TRIES, PAUSE = 20, 0.05  # to lock, and seconds between two: who only looks holds a lock for a moment
@@ -82,13 +82,13 @@ class Lease:
     def grant(cls, folder: Path, name: str = "driver.lease") -> Self:
         """A new lease; every earlier one of this folder and name has ended."""
         lease = cls(folder / name, secrets.token_hex(8))
-        write_atomically(lease.path, lease.token)
+        files.replace(lease.path, lease.token)
         return lease
 
     def end(self) -> None:
         """Ask the workers to stop at the end of their epoch; those of a later driver are not asked."""
         if self.held():
-            write_atomically(self.path, f"{self.token} ending")
+            files.replace(self.path, f"{self.token} ending")
 
     def held(self) -> bool:
         """Whether its driver is the study's driver still."""

@@ -14,9 +14,9 @@ from typing import Any
 
 import optuna
 
-from gnap_search import environment, spec
+from gnap_search import environment, files, spec
 from gnap_search.errors import UserError
-from gnap_search.runs import Run, found_by, write_atomically
+from gnap_search.runs import Run, found_by
 from gnap_search.search import storage
 from gnap_search.search.given import Given
 from gnap_search.search.ledger import Ledger
@@ -87,7 +87,7 @@ def opened(
 def _keep_environment(folder: Path, digest: str) -> None:
     """Write on what the run began, if that has not been done."""
     if not (folder / "environment.json").exists():
-        write_atomically(folder / "environment.json", json.dumps(_environment(digest), indent=1))
+        files.replace(folder / "environment.json", json.dumps(_environment(digest), indent=1))
 
 
 def _claim(trials: optuna.Study, folder: Path) -> None:
@@ -100,8 +100,8 @@ def _claim(trials: optuna.Study, folder: Path) -> None:
 
 def _keep_descriptions(study: spec.Study, folder: Path, launch: spec.Launch) -> None:
     """Write what describes the run; study.toml comes last, because a folder is a run when it has one."""
-    write_atomically(folder / "launch.toml", launch.to_toml())
-    write_atomically(folder / "study.toml", study.to_toml())
+    files.replace(folder / "launch.toml", launch.to_toml())
+    files.replace(folder / "study.toml", study.to_toml())
 
 
 def _environment(digest: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import copy
 import dataclasses
 import functools
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -16,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialised
 from torch import Tensor, nn
 
-from gnap_search import catalog
+from gnap_search import catalog, files
 from gnap_search.errors import UserError, first_line
 from gnap_search.structure import Shape
 from gnap_search.structure.layers import Unit
@@ -126,10 +125,8 @@ class Snapshot:
 
     def save(self, path: Path) -> None:
         """Write one safetensors file, atomically."""
-        draft = path.with_suffix(".draft")
         arrays = {name: tensor.cpu().numpy() for name, tensor in self.tensors.items()}
-        draft.write_bytes(serialised(arrays, metadata={"gnap_search": json.dumps(self.header)}))
-        os.replace(draft, path)
+        files.replace(path, serialised(arrays, metadata={"gnap_search": json.dumps(self.header)}))
 
 
 def header(model: Classifier, notes: Mapping[str, Any]) -> dict[str, Any]:

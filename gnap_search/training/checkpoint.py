@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialised
 from torch import Tensor
 
+from gnap_search import files
 from gnap_search.errors import CorruptCheckpoint
 
 
@@ -21,9 +21,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) ->
     """Write both; a reader, or a crash, meets the old file or the new one and nothing between."""
     arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
     text = json.dumps(state)
-    draft = path.with_suffix(".draft")
-    draft.write_bytes(serialised(arrays, metadata={"state": text, "digest": _digest(arrays, text)}))
-    os.replace(draft, path)
+    files.replace(path, serialised(arrays, metadata={"state": text, "digest": _digest(arrays, text)}))
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

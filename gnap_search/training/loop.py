@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from gnap_search import datasets, environment
+from gnap_search import datasets, environment, files
 from gnap_search.contracts import Data
 from gnap_search.errors import TrialError, UserError, in_a_line
 from gnap_search.threads import one_thread
@@ -119,7 +119,7 @@ def train(errand: Errand) -> None:
             trial.advance()
         _, test_accuracy = standalone.keep_last(trial, data)
     result = json.dumps(_result(trial, data, test_accuracy), indent=1)
-    standalone.write(errand.folder / "result.json", result)
+    files.replace(errand.folder / "result.json", result)
 
 
 def _started(errand: Errand) -> BaseProcess:

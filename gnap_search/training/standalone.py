@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -69,13 +68,6 @@ def keep_last(trial: Trial, data: Data) -> tuple[Path, float]:
     }
     model.save(trial.trainer.classifier, path, notes)
     return path, accuracy
-
-
-def write(path: Path, text: str) -> None:
-    """Replace a file so that a reader, or a crash, meets the old one or the new one and nothing between."""
-    draft = path.with_name(path.name + ".draft")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
 
 
 def _differences(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

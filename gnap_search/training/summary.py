@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gnap_search import files
 from gnap_search.repeats import Repeated, Result, repeated
-from gnap_search.training import configurations, standalone
+from gnap_search.training import configurations
 from gnap_search.training.configurations import Configurations
 
 HEADINGS = ("trials", "validation %", "test %", "parameters", "minutes", "method and settings")
@@ -17,9 +18,9 @@ HEADINGS = ("trials", "validation %", "test %", "parameters", "minutes", "method
 def write(results: Sequence[Result], failures: Mapping[int, str], folder: Path) -> None:
     """`results.json`: every finished training, and why others failed; `test.json` as studies have it."""
     kept = {"trials": list(results), "failures": {str(trial): reason for trial, reason in failures.items()}}
-    standalone.write(folder / "results.json", json.dumps(kept, indent=1))
+    files.replace(folder / "results.json", json.dumps(kept, indent=1))
     scored = {result["point"]: result["test_accuracy"] for result in results}
-    standalone.write(folder / "test.json", json.dumps(scored, indent=1))
+    files.replace(folder / "test.json", json.dumps(scored, indent=1))
 
 
 def describe(asked: Configurations, folder: Path) -> None:
@@ -37,8 +38,8 @@ def describe(asked: Configurations, folder: Path) -> None:
         "training_images": plan.training_images,
         "augmentation": plan.augmentation,
     }
-    standalone.write(folder / "launch.toml", "")
-    standalone.write(folder / "study.toml", configurations.toml(described))
+    files.replace(folder / "launch.toml", "")
+    files.replace(folder / "study.toml", configurations.toml(described))
 
 
 def table(results: Sequence[Result]) -> str:

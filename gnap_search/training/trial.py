@@ -14,11 +14,11 @@ did before: they are trained again, and neither told nor written a second time.
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from gnap_search import files
 from gnap_search.contracts import Data
 from gnap_search.errors import CorruptCheckpoint, TrialError, UserError
 from gnap_search.front import dominates
@@ -122,9 +122,7 @@ class Trial:
             self._kept, self._kept_at = len(self.points), time.monotonic()
 
     def _keep_plan(self) -> None:
-        draft = self.folder / "plan.draft"
-        draft.write_text(self.plan.to_json())
-        os.replace(draft, self.folder / "plan.json")
+        files.replace(self.folder / "plan.json", self.plan.to_json())
 
     def _go_on(self) -> str | None:
         """Restore what is there; after a checkpoint that cannot be read, the trial starts again."""

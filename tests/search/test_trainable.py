@@ -112,7 +112,9 @@ def test_a_process_that_an_exception_may_have_spoilt_begins_no_other_trial(
     assert diverged.reset_config(configure(3)), "the settings were to blame, not the process"
 
 
-@pytest.mark.parametrize("file", ["history.draft", "checkpoint.draft", "models/1.draft"])
+@pytest.mark.parametrize(
+    "file", ["history.jsonl.draft", "checkpoint.safetensors.draft", "models/1.safetensors.draft"]
+)
 def test_a_full_disk_is_no_failure_of_the_trial(configure, file: str):
     configuration = configure(0)
     full = Path(configuration["folder"]) / file
