@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import os
+import statistics
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +26,8 @@ BATCH = 64  # files a thread reads at a time, so that small ones are not lost in
 LEVELS, FEW_LEVELS = 2**16, 2**12  # of a pixel: in images of more than 8 bits, and what some cameras use
 BLACK = 16  # of 256 levels: fewer is what comes of those few
 MOST_NAMED = 3  # unreadable files; how many others there are is told
+MUCH = 1 / 3  # of an image: who loses more than that by becoming a square is told; a photo of 3:2 does not
+SAMPLE = 100  # files whose shapes stand for all
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 Failure = tuple[Path, str]
@@ -54,6 +58,8 @@ def read(
         batches = list(pool.map(functools.partial(_fill, pixels, paths), starts))
     _refuse([failure for failures in batches for failure in failures])
     _refuse_black(paths, pixels)
+    if width == height and (cut := _cut_away(paths)) > MUCH:
+        tell(f"taken is the middle square of each image, without {cut:.0%} of it (pad them to keep all)")
     if np.array_equal(pixels[:, 0], pixels[:, 1]) and np.array_equal(pixels[:, 0], pixels[:, 2]):
         return pixels[:, :1].copy()
     return pixels
@@ -142,6 +148,12 @@ def _file_size(path: Path) -> tuple[int, int] | None:
             return image.size
     except UNREADABLE:
         return None
+
+
+def _cut_away(paths: Sequence[Path]) -> float:
+    """The share of the usual image that is lost as it becomes a square."""
+    sample = paths[:: math.ceil(len(paths) / SAMPLE)]
+    return statistics.median(1 - min(size) / max(size) for path in sample if (size := _file_size(path)))
 
 
 def _fill(pixels: np.ndarray, paths: Sequence[Path], start: int, count: int = BATCH) -> list[Failure]:

@@ -88,6 +88,17 @@ def test_a_size_that_nobody_asked_for_is_told(image_folder, side, size, told):
     assert note.count("; resized to 32 x 32 pixels (--image-size changes that)") == told
 
 
+@pytest.mark.parametrize(
+    ("width", "size", "told"), [(150, None, 0), (170, None, 1), (170, 16, 1), (60, None, 0)]
+)
+def test_a_middle_square_that_leaves_much_out_is_told(image_folder, width, size, told):
+    folder = image_folder({"a": 4, "b": 4}, side=8)
+    for path in folder.rglob("*.png"):
+        Image.open(path).resize((width, 100 if width > 64 else 30)).save(path)
+    note = datasets.load(str(folder), image_size=size).note
+    assert note.count("; taken is the middle square of each image, without 41% of it") == told
+
+
 def test_what_is_known_needs_no_note():
     assert datasets.load("digits", training_images=100).note == ""
 
