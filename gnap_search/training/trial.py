@@ -60,7 +60,7 @@ class Trial:
         self._checkpoint = folder / "checkpoint.safetensors"
         self._refuse_if_lost()
         (folder / "models").mkdir(parents=True, exist_ok=True)
-        self._keep_plan()
+        files.replace(folder / "plan.json", plan.to_json())
         self.notice: str | None = self._go_on()
         self._unbeaten: list[Point] = []  # of the points so far, those that no other one beats
         for point in self.points:
@@ -120,9 +120,6 @@ class Trial:
             tensors, state = self.trainer.state()
             checkpoint.save(self._checkpoint, tensors, {**state, "data": self._data.digest})
             self._kept, self._kept_at = len(self.points), time.monotonic()
-
-    def _keep_plan(self) -> None:
-        files.replace(self.folder / "plan.json", self.plan.to_json())
 
     def _go_on(self) -> str | None:
         """Restore what is there; after a checkpoint that cannot be read, the trial starts again."""
