@@ -7,7 +7,11 @@ from pathlib import Path
 
 
 def replace(path: Path, content: str | bytes) -> None:
-    """Write a whole file, text as UTF-8; a draft beside it takes its place."""
+    """Write a whole file, text as UTF-8; a draft beside it takes its place, and is gone where that fails."""
     draft = path.with_name(path.name + ".draft")
-    draft.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(draft, path)
+    try:
+        draft.write_bytes(content.encode() if isinstance(content, str) else content)
+        os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gnap_search import files
 from gnap_search.comparison import Comparison
 from gnap_search.confirmation import AVERAGED
 from gnap_search.errors import UserError
@@ -109,10 +110,5 @@ def _replace(path: Path, data: bytes) -> None:
     """Put a whole new file in an old one's place, or leave the old one; fill what is a pipe or a device."""
     if path.exists() and not path.is_file():
         path.write_bytes(data)
-        return
-    draft = path.with_name(path.name + ".draft")
-    try:
-        draft.write_bytes(data)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    else:
+        files.replace(path, data)

@@ -109,15 +109,14 @@ def refuse_idle(network: str, given: Mapping[str, Value | None]) -> None:
     Raises:
         UserError: one would change nothing.
     """
-    if _has_blocks(network):
+    of_blocks = [name for name, value in given.items() if value != DEPTH.get(qualified.plain(name), value)]
+    if not of_blocks or _has_blocks(network):
         return
-    for name, value in given.items():
-        if value != DEPTH.get(qualified.plain(name), value):
-            able = [other for other in catalog.names("networks") if _has_blocks(other)]
-            raise UserError(
-                f"{name} counts only in a network with blocks that may be left out, and {network} has none; "
-                f"leave it out, or take one of {', '.join(able)}."
-            )
+    able = [other for other in catalog.names("networks") if _has_blocks(other)]
+    raise UserError(
+        f"{of_blocks[0]} counts only in a network with blocks that may be left out, and {network} has none; "
+        f"leave it out, or take one of {', '.join(able)}."
+    )
 
 
 def _has_blocks(network: str) -> bool:
