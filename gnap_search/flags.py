@@ -96,6 +96,9 @@ ImageSizeFlag = Annotated[int, Flag("Height and width to which a folder's images
 TrainingImagesFlag = Annotated[
     int, Flag("Train on so many of the training images alone, a fixed choice with every class's share.")
 ]
+ValidationImagesFlag = Annotated[
+    int, Flag("Choose by so many of the validation images alone, and train on the others too.")
+]
 AugmentationFlag = Annotated[
     Sequence[str], Flag("Batch transforms, separated by commas, or none.", read=_comma_list)
 ]
@@ -158,6 +161,7 @@ class Asked(Limited, total=False):
     scheduler: Annotated[str, Flag("Who ends unpromising trials early: pareto-halving, or none.")]
     image_size: ImageSizeFlag
     training_images: TrainingImagesFlag
+    validation_images: ValidationImagesFlag
     augmentation: AugmentationFlag
 
 
@@ -273,6 +277,7 @@ class Training(Located, total=False):
     seed: Annotated[int, Flag("The seed of network, batches and augmentation.")]
     image_size: ImageSizeFlag
     training_images: TrainingImagesFlag
+    validation_images: ValidationImagesFlag
     augmentation: AugmentationFlag
     device: Annotated[str, Flag("cpu or cuda.")]
     directory: Annotated[

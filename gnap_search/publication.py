@@ -103,6 +103,7 @@ def _shared(run: Run, data: Data, budget: Budget) -> dict[str, Any]:
         "data_digest": data.digest,
         "image_size": study.image_size,
         "training_images": study.training_images,
+        "validation_images": study.validation_images,
         "augmentation": list(data.augmentation if study.augmentation is None else study.augmentation),
         "method": study.method,
         "network": study.network,

@@ -73,7 +73,12 @@ class Reference:
         ]
         return cls(
             name=name,
-            images=spec.images(record["dataset"], record["image_size"], record["training_images"]),
+            images=spec.images(
+                record["dataset"],
+                record["image_size"],
+                record["training_images"],
+                record.get("validation_images"),  # what was published first does not say
+            ),
             data_digests=frozenset({record["data_digest"]}),
             methods=qualified.methods(record["method"]),
             network=record["network"],

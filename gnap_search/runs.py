@@ -239,6 +239,7 @@ class Run:
             "study": self.name,
             "dataset": self.study.dataset,
             "training_images": self.study.training_images,
+            "validation_images": self.study.validation_images,
             "method": self.study.method,
             "objectives": list(self.study.objectives),
             "hypervolume": front.hypervolume(),

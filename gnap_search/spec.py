@@ -105,6 +105,7 @@ class Study(_Frozen):
     scheduler: Scheduler = "pareto-halving"
     image_size: ImageSize = None
     training_images: int | None = Field(None, ge=2)
+    validation_images: int | None = Field(None, ge=2)
     augmentation: tuple[str, ...] | None = None
     constraints: Constraints = Constraints()
     parameters: Parameters = Field(default_factory=dict)
@@ -132,7 +133,7 @@ class Study(_Frozen):
     @property
     def images(self) -> str:
         """What it is on, in words."""
-        return images(self.dataset, self.image_size, self.training_images)
+        return images(self.dataset, self.image_size, self.training_images, self.validation_images)
 
     def for_each_trial(self) -> dict[str, Any]:
         """What the plan of a trial takes from the study as it stands; of several methods it has but one."""
@@ -145,6 +146,7 @@ class Study(_Frozen):
             "augmentation": self.augmentation,
             "image_size": self.image_size,
             "training_images": self.training_images,
+            "validation_images": self.validation_images,
             "costs": tuple(dict.fromkeys(["parameters", "macs", *self.costs, *self._limited])),
         }
 
@@ -230,10 +232,14 @@ def image_size(asked: int | None) -> int | None:
     return _validated(_Sized, {"image_size": asked}, "").image_size
 
 
-def images(dataset: str, image_size: int | None, training_images: int | None) -> str:
+def images(
+    dataset: str, image_size: int | None, training_images: int | None, validation_images: int | None
+) -> str:
     """In words: the data set, and size and number of its images where they were chosen."""
     size = "" if image_size is None else f" at {image_size}x{image_size} pixels"
-    return dataset + size + ("" if training_images is None else f" with {training_images:,} training images")
+    counts = {"training": training_images, "validation": validation_images}
+    chosen = [f"{count:,} {split} images" for split, count in counts.items() if count is not None]
+    return dataset + size + (f" with {' and '.join(chosen)}" if chosen else "")
 
 
 def load(name: str) -> Study:

@@ -455,6 +455,7 @@ def train(
             asked.get("data_root"),
             image_size=plan.image_size,
             training_images=plan.training_images,
+            validation_images=plan.validation_images,
             download=asked.get("download", True),
         )
 
@@ -593,5 +594,6 @@ def _load(study: spec.Study, launch: spec.Launch, moved: Path | None = None) -> 
         moved=moved,
         image_size=study.image_size,
         training_images=study.training_images,
+        validation_images=study.validation_images,
         download=launch.download,
     )

@@ -26,6 +26,7 @@ def load(
     moved: Path | None = None,
     image_size: int | None = None,
     training_images: int | None = None,
+    validation_images: int | None = None,
     download: bool = True,
 ) -> Data:
     """The data set behind a name, a path to a folder of images, or `package.module:function`.
@@ -33,13 +34,16 @@ def load(
     A known name wins over a folder of the same name in the current directory; `./mnist` means the folder.
     `root` is where the known ones lie or are downloaded to, by default a cache folder of the user, and
     `moved` where a folder of images lies now, if that is not where its name says.
-    `image_size` is the side in pixels that a folder's images are resized to. Of the training split only
-    `training_images` are kept, the same ones every time; the other splits are what they are without it.
+    `image_size` is the side in pixels that a folder's images are resized to. Of the validation split only
+    `validation_images` are kept, and the others are trained on; of what there is to train on then, only
+    `training_images` are kept. Both choices are the same ones every time; the test split is what it is.
 
     Raises:
         UserError: the name is unknown, or the data are missing, damaged, too few or unsuitable.
     """
     data = _whole(name, root, moved, image_size, download=download)
+    if validation_images is not None:
+        data = _splits.with_validation_images(data, validation_images)
     return data if training_images is None else _splits.with_training_images(data, training_images)
 
 

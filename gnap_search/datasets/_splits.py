@@ -84,6 +84,34 @@ def with_training_images(data: Data, count: int) -> Data:
     return dataclasses.replace(data, train=train, digest=left, note=note)
 
 
+def with_validation_images(data: Data, count: int) -> Data:
+    """The data with `count` of their validation images alone; the others are trained on.
+
+    They are the same ones every time. Every class keeps its share, and those of a smaller count are among
+    those of a larger one. What is trained on too stands behind the training images. The test images stay, and
+    the digest is that of the new splits.
+
+    Raises:
+        UserError: there are fewer validation images, or more classes.
+    """
+    if not len(data.classes) <= count <= len(data.validation):
+        raise UserError(
+            f"validation_images = {count} should be from {len(data.classes)}, one for each class of "
+            f"{data.name}, to {len(data.validation)}, all that are set aside to choose by."
+        )
+    stays = earliest(data.validation.labels, count)
+    train, validation = joined(data.train, _part(data.validation, ~stays)), _part(data.validation, stays)
+    note = data.note and f"{data.note}; {count:,} of the validation images are kept, the others trained on"
+    return dataclasses.replace(
+        data, train=train, validation=validation, digest=digest((train, validation, data.test)), note=note
+    )
+
+
+def joined(first: Split, second: Split) -> Split:
+    """The images of both, those of the first one first."""
+    return Split(np.concatenate((first.images, second.images)), np.concatenate((first.labels, second.labels)))
+
+
 def told(data: Data) -> str:
     """What was read, in words."""
     counts = [f"{len(split):,}" for split in (data.train, data.validation, data.test)]

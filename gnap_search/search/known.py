@@ -16,7 +16,7 @@ from gnap_search.settings import Value
 from gnap_search.space import draw
 from gnap_search.training.plan import defaults
 
-SAME = ("network", "task", "epochs", "image_size", "training_images", "augmentation")
+SAME = ("network", "task", "epochs", "image_size", "training_images", "validation_images", "augmentation")
 LEARNING = ("tpe", "nsgaii", "gp")  # the samplers that look at earlier trials
 
 

@@ -35,7 +35,8 @@ from gnap_search.settings import Value
 from gnap_search.training.plan import Plan, declared, refuse_idle
 
 DEFAULTS = {"method": "gnap", "network": "plain-cnn", "task": "classification"}
-COMMON = ("dataset", *DEFAULTS, "epochs", "image_size", "training_images", "augmentation")
+COUNTS = ("training_images", "validation_images")
+COMMON = ("dataset", *DEFAULTS, "epochs", "image_size", *COUNTS, "augmentation")
 OWN = ("method", "epochs")  # of COMMON, what a [[trial]] may have for itself
 APART = ("seeds", *OWN)  # what it may have besides settings
 KEYS = (*COMMON, "seeds", "settings", "trial")
@@ -160,7 +161,7 @@ def _common(written: Mapping[str, Any]) -> dict[str, Any]:
         **names,
         "epochs": _epochs(epochs),
         "image_size": _image_size(written),
-        "training_images": _training_images(written),
+        **{key: _count(key, written) for key in COUNTS},
         "augmentation": _augmentation(written),
     }
 
@@ -227,12 +228,11 @@ def _image_size(written: Mapping[str, Any]) -> int | None:
     return side
 
 
-def _training_images(written: Mapping[str, Any]) -> int | None:
-    count: int | None = written.get("training_images")
+def _count(key: str, written: Mapping[str, Any]) -> int | None:
+    """How many images of a split are asked for; None for all of them."""
+    count: int | None = written.get(key)
     if count is not None and not _whole_from(LEAST_IMAGES, count):
-        raise UserError(
-            f"training_images should be a whole number from {LEAST_IMAGES}, and there is {count!r}."
-        )
+        raise UserError(f"{key} should be a whole number from {LEAST_IMAGES}, and there is {count!r}.")
     return count
 
 

@@ -64,6 +64,7 @@ class Errand:
             self.data_root,
             image_size=self.plan.image_size,
             training_images=self.plan.training_images,
+            validation_images=self.plan.validation_images,
             download=download,
         )
 

@@ -55,6 +55,7 @@ class Plan:
     settings: Mapping[str, Value]
     image_size: int | None = None
     training_images: int | None = None
+    validation_images: int | None = None
     costs: tuple[str, ...] = ("parameters", "macs")
 
     def to_json(self) -> str:

@@ -36,6 +36,7 @@ def describe(asked: Configurations, folder: Path) -> None:
         "seed": plan.seed,
         "image_size": plan.image_size,
         "training_images": plan.training_images,
+        "validation_images": plan.validation_images,
         "augmentation": plan.augmentation,
     }
     files.replace(folder / "launch.toml", "")

@@ -47,6 +47,11 @@ REFUSED = [
     (["pareto", "--training-images", "1"], "training_images = 1: should be greater than or equal to 2."),
     (["pareto", "--training-images", "1078"], "training_images = 1078 should be from 10, one for each class"),
     (["train", "--training-images", "1078"], "to 1077, all that there are to train on."),
+    (
+        ["pareto", "--validation-images", "361"],
+        "validation_images = 361 should be from 10, one for each class",
+    ),
+    (["train", "--validation-images", "9"], "to 360, all that are set aside to choose by."),
     (["pareto", "--trails", "3"], "`pareto` has no flag '--trails'; did you mean '--trials'?"),
     (["pareto", "--workers=2"], "`pareto` has no flag '--workers'; did you mean '--cpus-per-trial'?"),
     (["list", "--workers=2"], "`list` has no flag '--workers'; `gnap-search list --help` lists all."),

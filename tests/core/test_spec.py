@@ -29,6 +29,7 @@ studies = st.builds(
     trials=st.integers(1, 99),
     image_size=st.none() | st.integers(8, 512),
     training_images=st.none() | st.integers(2, 10**6),
+    validation_images=st.none() | st.integers(2, 10**4),
     augmentation=st.none() | st.lists(st.text(max_size=4), max_size=3).map(tuple),
     constraints=st.builds(
         spec.Constraints,

@@ -65,6 +65,13 @@ def test_of_any_data_set_a_part_of_the_training_images_can_be_had(image_folder):
     assert np.bincount(datasets.load("digits", training_images=100).train.labels).tolist() == [10] * 10
 
 
+def test_training_images_are_chosen_among_the_validation_images_that_are_trained_on():
+    whole, more = datasets.load("digits"), datasets.load("digits", validation_images=30)
+    assert (len(more.train), len(more.validation)) == (len(whole.train) + len(whole.validation) - 30, 30)
+    part = datasets.load("digits", validation_images=30, training_images=1_400)
+    assert len(part.train) == 1_400 and np.array_equal(part.validation.images, more.validation.images)
+
+
 def test_the_default_root_is_a_cache_of_the_user(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     if sys.platform == "linux":

@@ -139,6 +139,27 @@ def test_a_part_of_too_few_or_too_many_images_is_refused(count):
         _splits.with_training_images(whole, count)
 
 
+@given(count=strategies.integers(3, 45))
+def test_of_the_validation_images_some_may_be_trained_on(count):
+    labels = np.random.default_rng(1).integers(0, 3, 300)
+    whole = _splits.complete("x", "abc", {"train": numbered(labels)})
+    part = _splits.with_validation_images(whole, count)
+    kept, trained = numbers(part.validation), numbers(part.train)
+    assert len(kept) == count and set(part.validation.labels) == {0, 1, 2} and part.test == whole.test
+    assert set(kept) <= set(numbers(whole.validation)) and np.array_equal(np.sort(kept), kept)
+    assert np.array_equal(trained[:210], numbers(whole.train))
+    assert sorted([*trained[210:], *kept]) == numbers(whole.validation).tolist()
+    assert np.array_equal(part.train.labels, labels[trained])
+    assert (part.digest == whole.digest) == (count == 45)
+
+
+@pytest.mark.parametrize("count", [1, 16])
+def test_too_few_or_too_many_validation_images_are_refused(count):
+    whole = _splits.complete("x", "ab", {"train": numbered([0, 1] * 50)})
+    with pytest.raises(UserError, match=f"validation_images = {count} should be from 2, .* of x, to 15, all"):
+        _splits.with_validation_images(whole, count)
+
+
 def test_one_class_is_refused():
     with pytest.raises(UserError, match="one class only"):
         _splits.complete("x", ["a"], {"train": numbered([0] * 20)})

@@ -36,9 +36,12 @@ def test_all_of_them_are_small() -> None:
 def test_a_published_network_is_worth_what_is_said(folder: Path) -> None:
     told = record(folder)
     name, size, count = told["dataset"], told["image_size"], told["training_images"]
+    chosen_by = told.get("validation_images")
     root = os.environ.get("GNAP_SEARCH_TEST_DATA")
     if name != BUNDLED and (root is None or name not in REAL):
         pytest.skip(f"GNAP_SEARCH_TEST_DATA names no folder with the images of {name}")
     place = Path(root or ".")
-    data = datasets.load(name, place, image_size=size, training_images=count, download=False)
+    data = datasets.load(
+        name, place, image_size=size, training_images=count, validation_images=chosen_by, download=False
+    )
     check_score(folder, data)

@@ -201,6 +201,12 @@ def test_what_cannot_be_compared_is_refused(studies: list[Run], make_run: MakeRu
     (fewer.folder / "study.toml").write_text(on_fewer.to_toml())
     with pytest.raises(UserError, match="on mnist and 'fewer' on mnist with 1,000 training images; only"):
         compare([small, Run(fewer.folder)])
+    on_fewer = on_fewer.model_copy(update={"validation_images": 500})
+    (fewer.folder / "study.toml").write_text(on_fewer.to_toml())
+    with pytest.raises(
+        UserError, match="on mnist with 1,000 training images and 500 validation images; only"
+    ):
+        compare([small, Run(fewer.folder)])
     with pytest.raises(UserError, match="'small' is named twice"):
         compare([small, idle, small])
     with pytest.raises(UserError, match="at least two studies"):

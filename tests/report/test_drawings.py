@@ -104,7 +104,7 @@ def test_the_table_of_an_empty_front_is_refused(tmp_path: Path) -> None:
 
 def test_the_json_record_has_the_shape_that_other_programs_read(run: Run) -> None:
     front = json.loads(record.as_json(run))
-    keys = "study dataset training_images method objectives hypervolume points"
+    keys = "study dataset training_images validation_images method objectives hypervolume points"
     assert list(front) == keys.split()
     keys = (
         "id trial epoch parameters weights macs validation_accuracy test_accuracy confirmed method sparsity"

@@ -15,6 +15,7 @@ epochs = 3
 seeds = [0, 1]
 augmentation = ["affine"]
 training_images = 500
+validation_images = 50
 [settings]
 learning_rate = 1
 growth_factor = 2
@@ -38,9 +39,8 @@ def test_each_trial_is_trained_with_each_seed(tmp_path: Path) -> None:
     assert last.settings == {"learning_rate": 1.0, "growth_factor": 1.5}
     assert {(plan.method, plan.network) for plan in asked.plans} == {("gnap", "plain-cnn")}
     assert [plan.epochs for plan in asked.plans] == [3, 3, 5]
-    assert {(plan.dataset, plan.image_size, plan.training_images) for plan in asked.plans} == {
-        ("digits", None, 500)
-    }
+    assert {(plan.dataset, plan.image_size) for plan in asked.plans} == {("digits", None)}
+    assert {(plan.training_images, plan.validation_images) for plan in asked.plans} == {(500, 50)}
     assert first.augmentation == ("affine",)
 
 
@@ -69,6 +69,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         (SHORT + "image_size = 4\n[[trial]]", "image_size should be from 8 to 512 pixels"),
         (SHORT + "training_images = 1\n[[trial]]", "training_images should be a whole number from 2"),
         (SHORT + "training_images = 1e4\n[[trial]]", "training_images should be a whole number from 2"),
+        (SHORT + "validation_images = 0\n[[trial]]", "validation_images should be a whole number from 2"),
         (SHORT + 'augmentation = "flip"\n[[trial]]', "augmentation should be a list of names"),
         (SHORT + 'augmentation = ["fip"]\n[[trial]]', "Unknown augmentation 'fip'"),
         (SHORT + "[[trial]]\npruning_strenth = 1", "did you mean 'pruning_strength'?"),

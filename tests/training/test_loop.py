@@ -105,13 +105,14 @@ def test_a_training_leaves_all_that_is_worth_knowing(errand: Errand, small_digit
     assert (errand.folder / "model.safetensors").is_file()
 
 
-def test_it_may_be_on_a_part_of_the_training_images(tmp_path: Path) -> None:
-    plan = dataclasses.replace(PLAN, epochs=1, training_images=100)
+def test_it_may_be_on_a_part_of_the_images(tmp_path: Path) -> None:
+    plan = dataclasses.replace(PLAN, epochs=1, training_images=100, validation_images=50)
     errand = Errand(plan, tmp_path / "trials" / "0", tmp_path, "cpu")
     loop.train(errand)
     summary.describe(Configurations((plan,)), tmp_path)
-    assert errand.result is not None and Run(tmp_path).study.training_images == 100
-    part = datasets.load("digits", training_images=100)
+    study = Run(tmp_path).study
+    assert errand.result is not None and (study.training_images, study.validation_images) == (100, 50)
+    part = datasets.load("digits", training_images=100, validation_images=50)
     assert (errand.result["training_images"], errand.result["data_digest"]) == (100, part.digest)
     with pytest.raises(UserError, match="holds a training with training_images 100, not None"):
         standalone.refuse_other_plan(dataclasses.replace(plan, training_images=None), errand.folder)
