@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
@@ -289,8 +290,12 @@ def export(name: Name, runs: Runs = RUNS, **wanted: Any) -> None:
     from gnap_search import verbs
     from gnap_search.report import pages
     from gnap_search.report.quiet import Herald
+    from gnap_search.report.watch import watch
 
-    _print(pages.exported(verbs.export(name, runs=runs, listener=Herald(_warn), **wanted)))
+    watched = watch(f"gnap-search export {name}") if wanted.get("refit") else nullcontext(Herald(_warn))
+    with watched as listener:
+        files = verbs.export(name, runs=runs, listener=listener, **wanted)
+    _print(pages.exported(files))
 
 
 @app.command(rich_help_panel="Models")

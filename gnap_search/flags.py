@@ -221,6 +221,10 @@ class Exporting(Limited, Located, total=False):
 
     knee: Annotated[bool, Flag("The knee of the whole front.", "--knee")]
     point: PointFlag
+    refit: Annotated[
+        bool,
+        Flag("Train it once more, on the validation images too, and export what comes of it.", "--refit"),
+    ]
     formats: Annotated[
         Sequence[str], Flag("File formats, separated by commas.", "--format", read=_comma_list)
     ]

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-from safetensors import SafetensorError
 
 from gnap_search import chance
 from gnap_search.contracts import Data, Listener
-from gnap_search.errors import UserError
 from gnap_search.front import Front
 from gnap_search.results import Point
 from gnap_search.threads import one_thread
@@ -66,16 +63,8 @@ def _trained(trial: Trial, data: Data, listener: Listener) -> Trained:
         return _kept(trial, data, front)
 
 
-@contextlib.contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Say in a sentence that a folder cannot be written or that the disk is full."""
-    try:
-        yield
-    except (OSError, SafetensorError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
-        raise UserError(
-            f"Cannot write {folder}: {reason}; mend that, or choose another --directory."
-        ) from None
+def _writing(folder: Path) -> contextlib.AbstractContextManager[None]:
+    return standalone.writing(folder, "choose another --directory")
 
 
 def _kept(trial: Trial, data: Data, front: Front) -> Trained:

@@ -301,31 +301,38 @@ def export(
 ) -> list[Exported]:
     """Write a front point's network to files, each read back and compared, with a model card.
 
-    Without a choice it is the knee of the points that were confirmed, or else the knee of the front. The
-    listener hears, before anything is written, which files have lost accuracy by rounding.
+    Without a choice it is the knee of the points that were confirmed, or else the knee of the front. With
+    `refit` the network is trained once more for it, on the validation images too. The listener hears, before
+    anything is written, which files have lost accuracy by rounding.
 
     Raises:
         UserError: the front is empty, no point fits, the data are not those of the study, or a file does not
             give the network's answers.
+        TrialError: the training of a refit broke down.
     """
     from gnap_search.export import package
+    from gnap_search.refit import refit
     from gnap_search.structure import model
 
-    run = study(name, runs=runs)
-    point = pick(run, wanted)
+    run, again = study(name, runs=runs), wanted.get("refit", False)
+    point, limits, listener = pick(run, wanted), budget(wanted), listener or Quiet()
     classifier, notes = model.load(run.model(point))
+    notes, history = {**notes, **run.notes(point)}, run.history(point)
     data = _data(run, wanted)
     run.refuse_other_data(data.digest)
-    directory = wanted.get("directory", run.folder / "exports" / point.id)
-    formats = wanted.get("formats", ("safetensors",))
+    if again:
+        others = run.front().all_within(limits) if limits != Budget() else []
+        points = [point, *sorted(others, key=lambda other: -other.validation_accuracy)]
+        classifier, data, notes, history = refit(run, points, data, limits, listener)
+    directory = run.folder / "exports" / (f"{notes['point']}-refit" if again else point.id)
     return package(
         classifier,
-        formats,
-        Path(directory),
+        wanted.get("formats", ("safetensors",)),
+        Path(wanted.get("directory", directory)),
         data,
-        {**notes, **run.notes(point)},
-        history=run.history(point),
-        tell=(listener or Quiet()).message,
+        notes,
+        history=history,
+        tell=listener.message,
     )
 
 

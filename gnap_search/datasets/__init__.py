@@ -34,17 +34,31 @@ def load(
     A known name wins over a folder of the same name in the current directory; `./mnist` means the folder.
     `root` is where the known ones lie or are downloaded to, by default a cache folder of the user, and
     `moved` where a folder of images lies now, if that is not where its name says.
-    `image_size` is the side in pixels that a folder's images are resized to. Of the validation split only
-    `validation_images` are kept, and the others are trained on; of what there is to train on then, only
-    `training_images` are kept. Both choices are the same ones every time; the test split is what it is.
+    `image_size` is the side in pixels that a folder's images are resized to. Of the training split only
+    `training_images` are kept; of the validation split only `validation_images`, and its others are trained
+    on too. Both choices are the same ones every time; the test split is what it is.
 
     Raises:
         UserError: the name is unknown, or the data are missing, damaged, too few or unsuitable.
     """
     data = _whole(name, root, moved, image_size, download=download)
-    if validation_images is not None:
-        data = _splits.with_validation_images(data, validation_images)
-    return data if training_images is None else _splits.with_training_images(data, training_images)
+    if training_images is not None:
+        data = _splits.with_training_images(data, training_images)
+    return data if validation_images is None else _splits.with_validation_images(data, validation_images)
+
+
+def with_validation_trained_on(data: Data) -> Data:
+    """The data with one validation image a class, the same ones every time, and the others trained on.
+
+    Raises:
+        UserError: there is no other one.
+    """
+    if len(data.validation) <= len(data.classes):
+        raise UserError(
+            f"{data.name} has {len(data.validation)} validation images for {len(data.classes)} classes, none "
+            "of which can be spared for training."
+        )
+    return _splits.with_validation_images(data, len(data.classes))
 
 
 def pictures(places: Sequence[Path]) -> list[Path]:

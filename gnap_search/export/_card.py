@@ -42,8 +42,16 @@ def _worth(told: Mapping[str, Any]) -> Iterator[str]:
     yield "| | validation | test |\n|---|---:|---:|"
     own = " | ".join(_percent(told.get(f"{split}_accuracy")) for split in ("validation", "test"))
     yield f"| this network | {own} |"
-    confirmed = told.get("confirmed")
-    if confirmed:
+    confirmed, refit = told.get("confirmed"), told.get("refit")
+    if refit:
+        searched = refit["searched"]
+        before = " | ".join(_percent(searched[f"{split}_accuracy"]) for split in ("validation", "test"))
+        yield f"| the point that was searched, {searched['parameters']:,} parameters | {before} |"
+        yield (
+            "\nThe configuration was chosen by its accuracy on the validation images, and then trained once "
+            f"more with these among the training images: {refit['images']:,} in all.\n"
+        )
+    elif confirmed:
         means = " | ".join(_spread(confirmed[key]) for key in ("validation_accuracy", "test_accuracy"))
         yield f"| its configuration again, seeds {', '.join(map(str, confirmed['seeds']))} | {means} |"
         yield "\nThe second line is what the configuration is worth; the network was chosen from many.\n"

@@ -56,6 +56,8 @@ def conclusion(run: Run, failures: Sequence[str], next_step: str) -> Text:
 
 def in_short(notes: Mapping[str, Any]) -> str:
     """A sentence about a point of which a model file holds these notes."""
+    if "refit" in notes:
+        return _refit_in_short(notes)
     searched = wording.accuracy(notes["validation_accuracy"])
     begin = f"point {notes['point']} of {notes['study']}: {searched} validation when it was searched"
     told = notes["confirmed"]
@@ -68,6 +70,22 @@ def in_short(notes: Mapping[str, Any]) -> str:
     )
     seeds = wording.plural(len(told["seeds"]), "fresh seed")
     return f"{begin}; confirmed with {seeds}: {validation} validation, {test} test"
+
+
+def _refit_in_short(notes: Mapping[str, Any]) -> str:
+    """The same, where its configuration was trained once more on the validation images too."""
+    told, searched = notes["refit"], notes["refit"]["searched"]
+    tested, validated = searched["test_accuracy"], wording.accuracy(searched["validation_accuracy"])
+    scored = "" if tested is None else f"{wording.accuracy(tested)} test, "
+    return (
+        f"point {notes['point']} of {notes['study']}, trained once more on {told['images']:,} images, those "
+        f"to choose by among them: {wording.accuracy(notes['test_accuracy'])} test, {_count(told)}; when it "
+        f"was searched: {scored}{validated} validation, {_count(searched)}"
+    )
+
+
+def _count(told: Mapping[str, Any]) -> str:
+    return wording.plural(told["parameters"], "parameter")
 
 
 def _row(point: Point, test_accuracy: float | None, confirmed: Confirmed) -> Sequence[str]:

@@ -90,8 +90,10 @@ def run(errands: Sequence[Errand], workers: int) -> Iterator[Errand]:
 
 
 @contextlib.contextmanager
-def sole(folder: Path) -> Iterator[None]:
+def sole(folder: Path, otherwise: str = "name another --out") -> Iterator[None]:
     """Hold a folder against other processes; the kernel lets go of it when this one ends, however it does.
+
+    `otherwise` is what else the user may do.
 
     Raises:
         UserError: another process holds it, or it cannot be written.
@@ -102,9 +104,9 @@ def sole(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
     except BlockingIOError:
-        raise UserError(f"Another process trains in {folder}; wait for it, or name another --out.") from None
+        raise UserError(f"Another process trains in {folder}; wait for it, or {otherwise}.") from None
     except OSError as problem:
-        raise UserError(f"Cannot write {folder}: {problem.strerror}; name another --out.") from None
+        raise UserError(f"Cannot write {folder}: {problem.strerror}; {otherwise}.") from None
 
 
 def train(errand: Errand) -> None:

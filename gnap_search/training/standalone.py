@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from gnap_search.contracts import Data
 from gnap_search.errors import UserError
@@ -47,6 +49,16 @@ def refuse_other_plan(plan: Plan, folder: Path) -> None:
     if differences:
         told = ", ".join(f"{key} {mine}, not {theirs}" for key, (mine, theirs) in differences.items())
         raise UserError(f"{folder} holds a training with {told}; choose another folder.")
+
+
+@contextlib.contextmanager
+def writing(folder: Path, otherwise: str) -> Iterator[None]:
+    """Say in a sentence that a folder cannot be written or the disk is full, and what else may be done."""
+    try:
+        yield
+    except (OSError, SafetensorError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise UserError(f"Cannot write {folder}: {reason}; mend that, or {otherwise}.") from None
 
 
 def keep_last(trial: Trial, data: Data) -> tuple[Path, float]:

@@ -97,6 +97,10 @@ def test_from_nothing_to_a_model(run: Run) -> None:
     manifest = json.loads(Path("confirmed/model.json").read_text())
     assert manifest["confirmed"] == told[manifest["point"]] is not None
 
+    again = " ".join(run("export", "small", "--refit", "--point", best["id"], "-o", "refit").stdout.split())
+    assert "trained on 1,427 images now" in again and f"point {best['id']} of small, trained once more" in again
+    assert f"{best['parameters']:,} parameters" in again, "those of the search are told beside it"
+
     assert "confirmed" in run("show", "small").stdout
 
     run("front", "small", "--configurations", "again.toml", "--seeds", "2")

@@ -65,11 +65,14 @@ def test_of_any_data_set_a_part_of_the_training_images_can_be_had(image_folder):
     assert np.bincount(datasets.load("digits", training_images=100).train.labels).tolist() == [10] * 10
 
 
-def test_training_images_are_chosen_among_the_validation_images_that_are_trained_on():
+def test_validation_images_may_be_trained_on_beside_a_part_of_the_training_images():
     whole, more = datasets.load("digits"), datasets.load("digits", validation_images=30)
     assert (len(more.train), len(more.validation)) == (len(whole.train) + len(whole.validation) - 30, 30)
-    part = datasets.load("digits", validation_images=30, training_images=1_400)
-    assert len(part.train) == 1_400 and np.array_equal(part.validation.images, more.validation.images)
+    few, both = (datasets.load("digits", training_images=100, validation_images=kept) for kept in (None, 30))
+    assert len(both.train) == 100 + len(whole.validation) - 30
+    assert np.array_equal(both.train.images[:100], few.train.images)
+    assert np.array_equal(both.train.images[100:], more.train.images[len(whole.train) :])
+    assert np.array_equal(both.validation.images, more.validation.images)
 
 
 def test_the_default_root_is_a_cache_of_the_user(monkeypatch, tmp_path):
