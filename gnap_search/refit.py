@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from gnap_search import datasets, spec
+from gnap_search import catalog, datasets, spec
 from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.front import Budget, Front
@@ -83,16 +83,19 @@ def _of_each_trial(points: Iterable[Point]) -> Iterable[Point]:
 def _plan(run: Run, searched: Point, data: Data, more: Data) -> Plan:
     """What is trained: what the point's trial did, on other images."""
     plan = Plan.of(run.plan(searched.trial))
-    ranges = spec.load_space(plan.method).parameters
     share = len(data.train) / len(more.train)
-    prices = {
-        name: value * share
-        for name, value in plan.settings.items()
-        if name in ranges and ranges[name].per_image and isinstance(value, float)
-    }
+    chosen = plan.settings.keys() & _per_image(plan.method)
+    per_image = {name: float(plan.settings[name]) * share for name in sorted(chosen)}
     batch_size = schedule.batch_size(int(plan.settings.get("batch_size", 0)), len(data.train))
-    settings = {**plan.settings, **prices, "batch_size": batch_size}
+    settings = {**plan.settings, **per_image, "batch_size": batch_size}
     return dataclasses.replace(plan, settings=settings, validation_images=len(more.validation))
+
+
+def _per_image(method: str) -> set[str]:
+    """The settings that a method's search space divides by the number of training images."""
+    if method not in catalog.names("search_spaces"):
+        return set()
+    return {name for name, asked in spec.load_space(method).parameters.items() if asked.per_image}
 
 
 def _device(run: Run) -> str:

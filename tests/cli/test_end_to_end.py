@@ -97,10 +97,7 @@ def test_from_nothing_to_a_model(run: Run) -> None:
     manifest = json.loads(Path("confirmed/model.json").read_text())
     assert manifest["confirmed"] == told[manifest["point"]] is not None
 
-    again = " ".join(run("export", "small", "--refit", "--point", best["id"], "-o", "refit").stdout.split())
-    assert "trained on 1,427 images now" in again and f"point {best['id']} of small, trained once more" in again
-    assert f"{best['parameters']:,} parameters" in again, "those of the search are told beside it"
-
+    check_refit(run, best)
     assert "confirmed" in run("show", "small").stdout
 
     run("front", "small", "--configurations", "again.toml", "--seeds", "2")
@@ -118,6 +115,14 @@ def test_from_nothing_to_a_model(run: Run) -> None:
     run("resume", "small", "--trials", "+1")
     assert "3 of 3 complete, 0 failed" in run("show", "small").stdout
     assert "3 trials already" in run("resume", "small", "--trials", "1", exit_code=2).stderr
+
+
+def check_refit(run: Run, searched: dict[str, Any]) -> None:
+    told = " ".join(
+        run("export", "small", "--refit", "--point", searched["id"], "-o", "refit").stdout.split()
+    )
+    assert "trained on 1,427 images now" in told and f"point {searched['id']} of small, trained once" in told
+    assert f"{searched['parameters']:,} parameters" in told, "those of the search are told beside it"
 
 
 def front_of(run: Run) -> list[dict[str, Any]]:
