@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from gnap_search.verbs import Outcome
 
 REFUSED, BROKEN_DOWN, INTERRUPTED = 2, 1, 130  # exit codes
+FILE_WIDTH = 160  # characters of a line that is written to a file or a pipe
 
 
 class _Verbs(TyperGroup):
@@ -192,7 +194,7 @@ def front(
         file = "FILE.toml" if configurations == record.STANDARD_OUTPUT else str(configurations)
         record.write(repetition.with_fresh_seeds(study, points, seeds, file), configurations)
     if record.STANDARD_OUTPUT not in (json, csv, configurations):
-        _print(table.front_table(study, budget))
+        _print(table.FrontTable(study, budget))
         if confirmed.points(study):
             _print(confirmed.table(study))
 
@@ -375,7 +377,7 @@ def _conclude(outcome: Outcome) -> None:
     from gnap_search.runs import found_by
 
     if outcome.front.points:
-        _print(table.front_table(outcome.run))
+        _print(table.FrontTable(outcome.run))
     name = found_by(outcome.run.folder)
     _print(pages.next_steps(name, outcome.failed, outcome.lost, outcome.ending, outcome.run.launch))
     if outcome.interrupted:
@@ -391,6 +393,8 @@ def _print(*parts: RenderableType) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, emoji=False)  # names may hold [brackets] and :colons:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = FILE_WIDTH
     for part in parts:
         console.print(part)
 

@@ -27,6 +27,7 @@ from gnap_search.runs import Run
 from gnap_search.status import Status
 
 MakePoint = Callable[..., Point]
+KEPT = ["id", "test", "validation", "parameters", "pick", "method"]  # columns that a narrow table has too
 fronts = st.lists(st.tuples(st.integers(0, 10**7), st.floats(0, 1)), min_size=1, max_size=15)
 
 
@@ -86,7 +87,7 @@ def test_a_plot_in_another_format_or_place_is_refused(run: Run, tmp_path: Path) 
 
 
 def test_the_table_marks_its_picks(run: Run) -> None:
-    text, front = printed(table.front_table(run, Budget(max_parameters=5_000))), run.front()
+    text, front = printed(table.FrontTable(run, Budget(max_parameters=5_000))), run.front()
     rows = {line.split()[0]: line for line in text.splitlines()[2:]}
     assert list(rows) == [point.id for point in front.points]
     assert "knee" in rows[front.knee().id]
@@ -96,10 +97,25 @@ def test_the_table_marks_its_picks(run: Run) -> None:
     assert f"{front.hypervolume():.4f}" in text
 
 
+def test_where_there_is_no_room_columns_go_and_no_cell_is_cut(run: Run) -> None:
+    methods = ("gnap", "structured-sparsification")
+    for trial in run.trials():
+        plan = {"method": methods[trial % 2], "settings": {}}
+        (run.trial_folder(trial) / "plan.json").write_text(json.dumps(plan))
+    study = run.study.model_copy(update={"method": ",".join(methods)})
+    (run.folder / "study.toml").write_text(study.to_toml())
+    both = table.FrontTable(Run(run.folder))
+    narrow, wide = (printed(both, width).splitlines() for width in (80, 160))
+    assert wide[1].split() == [*KEPT[:4], "weights", "MACs", "bytes", *KEPT[4:]]
+    assert narrow[1].split() == KEPT
+    assert [line.split()[0] for line in narrow[2:-1]] == [point.id for point in run.front().points]
+    assert max(map(len, narrow)) <= 80 and not any("…" in line for line in narrow)
+
+
 def test_the_table_of_an_empty_front_is_refused(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(spec.load("mnist").to_toml())
     with pytest.raises(UserError, match="is empty"):
-        table.front_table(Run(tmp_path))
+        table.FrontTable(Run(tmp_path))
 
 
 def test_the_json_record_has_the_shape_that_other_programs_read(run: Run) -> None:
