@@ -1,8 +1,8 @@
 """Coverage: the first proposals of a study, spread over its search space.
 
 They lie evenly, but nearer to the cheap end of a range that has one: several trainings there cost as much
-as one at the other end, and say more about a front for it. They are a pure function of the study: when it
-goes on, it knows which of them it has had.
+as one at the other end, and say more about a front for it. Of several methods each has its turn. They are a
+pure function of the study: when it goes on, it knows which of them it has had.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from gnap_search import spec
+from gnap_search import qualified, spec
 from gnap_search.search.encoding import Encoding
 from gnap_search.settings import Value
 
@@ -23,10 +23,13 @@ LEARNERS = ("tpe", "gp")  # the samplers that learn from earlier trials
 
 
 def size(study: spec.Study) -> int:
-    """How many proposals are spread out: a third, where the sampler learns from earlier trials."""
+    """How many proposals are spread out: a third, where the sampler learns from earlier trials.
+
+    Of several methods each should be tried once.
+    """
     if study.sampler not in LEARNERS:
         return 0
-    return min(max(round(study.trials / 3), LEAST), MOST, study.trials)
+    return min(max(round(study.trials / 3), LEAST, len(study.methods)), MOST, study.trials)
 
 
 def proposals(study: spec.Study) -> list[dict[str, Value]]:
@@ -37,7 +40,7 @@ def proposals(study: spec.Study) -> list[dict[str, Value]]:
     encoding = Encoding(study.parameters)
     different: list[dict[str, Value]] = []
     for shares in _sequence(study.seed, len(encoding.searched)):
-        values = encoding.settings(_leaning(encoding, shares))
+        values = encoding.settings(_taking_turns(encoding, _leaning(encoding, shares), len(different)))
         chosen = {name: value for name, value in values.items() if name in encoding.searched}
         if chosen not in different:
             different.append(chosen)
@@ -48,6 +51,17 @@ def _leaning(encoding: Encoding, shares: list[float]) -> list[float]:
     """The same shares, nearer to the cheap ends."""
     pairs = zip(encoding.searched.values(), shares, strict=True)
     return [_lean(parameter.cheap, share) for parameter, share in pairs]
+
+
+def _taking_turns(encoding: Encoding, shares: list[float], turn: int) -> list[float]:
+    """The same shares, but for the method's, which is that of the one whose turn it is."""
+    if qualified.CHOICE not in encoding.searched:
+        return shares
+    methods = len(encoding.searched[qualified.CHOICE].choices)
+    return [
+        (turn % methods + 0.5) / methods if name == qualified.CHOICE else share
+        for name, share in zip(encoding.searched, shares, strict=True)
+    ]
 
 
 def _lean(cheap: str | None, share: float) -> float:

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from gnap_search import spec
 from gnap_search.search import coverage
 from tests.search.conftest import small_study
 
@@ -63,6 +64,16 @@ def test_values_stay_in_their_ranges_and_conditions_hold():
     assert all(("depth" in values) == (values["kind"] == "deep") for values in drawn)
     assert {values["depth"] for values in drawn if "depth" in values} <= set(range(2, 10))
     assert all(1e-3 <= values["rate"] <= 1e-1 and "fixed" not in values for values in drawn)
+
+
+@pytest.mark.parametrize("trials", [3, 5, 24])
+def test_of_several_methods_each_has_its_turn(trials: int):
+    methods = ("gnap", "rigl", "dense", "cgap", "dhp")
+    study = spec.resolve({"dataset": "digits", "method": ",".join(methods), "trials": trials})
+    first = coverage.proposals(study)
+    assert [one["method"] for one in first] == [*methods, *methods][: min(trials, 8)]
+    strengths = [one["gnap.pruning_strength"] for one in first if one["method"] == "gnap"]
+    assert len(set(strengths)) == len(strengths) and all(len(one) > 1 for one in first[:2])
 
 
 def test_a_small_discrete_space_is_gone_through_once():
