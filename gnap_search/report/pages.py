@@ -210,6 +210,7 @@ def next_steps(name: str, failed: int, lost: int, ending: Ending, launch: spec.L
     lines.append(f"look at all of it: gnap-search report {name}")
     lines.append(f"draw it: gnap-search front {name} --plot front.png")
     lines.append(f"take a model: gnap-search export {name} --format onnx")
+    lines.append("or train it once more, on the validation images too, and take that: the same with --refit")
     return Text("\n".join(["", *lines]))
 
 
