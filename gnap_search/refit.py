@@ -23,6 +23,7 @@ from gnap_search.training.plan import Plan
 from gnap_search.training.trial import Trial
 
 OTHERWISE = "leave --refit out"
+ALIKE = 0.9  # of the parameters, from which on a network is about as large
 
 
 class Refitted(NamedTuple):
@@ -39,9 +40,10 @@ def refit(run: Run, points: Sequence[Point], data: Data, limits: Budget, listene
 
     Seed, settings and batch size are those of the point's trial, but for what is asked for per image, as the
     price of a gate: there are more of them now. One validation image a class stays apart, so that somebody
-    can watch. The network is that of the point's epoch, or of the first one after it that is within the
-    limits on parameters and multiply-accumulates; where none is, that of the next of `points` is taken. What
-    was trained stays in the run's folder: a refit that was broken off goes on, and none is repeated.
+    can watch, and nobody chooses by it: the network is that of the point's epoch, or of the first one after
+    it that is within the limits on parameters and multiply-accumulates, as it has become by the last epoch at
+    which it is about as large. Where none is within the limits, the next of `points` is taken. What was
+    trained stays in the run's folder: a refit that was broken off goes on, and none is repeated.
 
     Raises:
         UserError: no validation image can be spared, no network is within the limits, or the run's folder
@@ -58,7 +60,9 @@ def refit(run: Run, points: Sequence[Point], data: Data, limits: Budget, listene
         with one_thread(), loop.sole(folder, OTHERWISE), standalone.writing(folder, OTHERWISE):
             plan = _plan(run, searched, data, more)
             trial = Trial(plan, more, folder, _device(run), kept=range(searched.epoch, plan.epochs + 1))
-            point = _trained(trial, searched, size, run.front(), listener)
+            _train(trial, run.front(), listener)
+            _drop_needless(trial)
+        point = _wanted(trial.points[searched.epoch - 1 :], size)
         if point is not None:
             return _refitted(run, searched, point, folder, more)
         last = trial.points[-1]
@@ -107,27 +111,45 @@ def _on_size(limits: Budget) -> Budget:
     return dataclasses.replace(limits, min_accuracy=None, max_training_macs=None)
 
 
-def _trained(trial: Trial, searched: Point, limits: Budget, front: Front, listener: Listener) -> Point | None:
-    """The point whose network is wanted, trained until there is one; None where there is none to the end."""
+def _train(trial: Trial, front: Front, listener: Listener) -> None:
+    """Train to the end, from where the folder stands."""
     listener.study_started(0, 1, 1, front)
     if trial.notice:
         listener.message(trial.notice)
-    listener.trial_started(searched.trial, trial.plan.settings, searched.epoch)
-    while (found := _wanted(trial, searched.epoch, limits)) is None and not trial.finished:
+    listener.trial_started(trial.plan.trial, trial.plan.settings, trial.plan.epochs)
+    while not trial.finished:
         point = trial.advance()
         trial.keep()  # Ctrl-C may come at any moment
         listener.epoch_ended(point, front)
-    listener.trial_ended(searched.trial, None)
-    return found
+    listener.trial_ended(trial.plan.trial, None)
 
 
-def _wanted(trial: Trial, epoch: int, limits: Budget) -> Point | None:
-    """The first point from an epoch on that is within the limits."""
-    return next((point for point in trial.points[epoch - 1 :] if limits.admits(point)), None)
+def _drop_needless(trial: Trial) -> None:
+    """Delete the networks that are followed by one as large, which nobody will want."""
+    largest = 0
+    for point in reversed(trial.points):
+        if point.parameters <= largest:
+            _network(trial.folder, point).unlink(missing_ok=True)
+        largest = max(largest, point.parameters)
+
+
+def _network(folder: Path, point: Point) -> Path:
+    return folder / "models" / f"{point.epoch}.safetensors"
+
+
+def _wanted(points: Iterable[Point], limits: Budget) -> Point | None:
+    """Of what a network was from some epoch on, the last point about as large as the first within the limits.
+
+    The search took an epoch for its accuracy on images that are trained on now. Without them the later one of
+    two networks of a size is the better guess: it has learnt for longer, in shorter steps.
+    """
+    within = [point for point in points if limits.admits(point)]
+    alike = [point for point in within if point.parameters >= ALIKE * within[0].parameters]
+    return alike[-1] if alike else None
 
 
 def _refitted(run: Run, searched: Point, point: Point, folder: Path, data: Data) -> Refitted:
-    classifier, notes = model.load(folder / "models" / f"{point.epoch}.safetensors")
+    classifier, notes = model.load(_network(folder, point))
     told = {
         "study": run.name,
         "point": searched.id,

@@ -87,7 +87,15 @@ def test_the_validation_images_are_trained_on_too(run: Run, tmp_path: Path) -> N
     errand = loop.Errand(plan, tmp_path, tmp_path, "cpu")
     assert told["data_digest"] == errand.load(download=False).digest, "whoever has the plan has the data"
     assert told["images"] == {"train": images, "validation": 10, "test": 360}
-    assert told["config"] == plan.settings and told["epochs"] == searched.epoch == ear.epochs[-1]
+    assert told["config"] == plan.settings and ear.epochs == [*range(1, EPOCHS + 1)]
+    points = list(History(run.folder / "refits" / searched.id / "history.jsonl"))
+    assert told["refit"]["parameters"] == points[told["epochs"] - 1].parameters
+    kept = {int(path.stem) for path in (run.folder / "refits" / searched.id / "models").iterdir()}
+    assert kept == {
+        point.epoch
+        for point in points
+        if all(later.parameters < point.parameters for later in points[point.epoch :])
+    }
     assert ear.heard[0].startswith(f"trained on {images} images now, all for validation but 10 among them;")
     assert told["refit"]["images"] == images and told["refit"]["searched"] == searched.told(None)
     assert told["refit"]["parameters"] == told["cost"]["parameters"]
