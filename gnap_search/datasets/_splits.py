@@ -73,11 +73,7 @@ def with_training_images(data: Data, count: int) -> Data:
     Raises:
         UserError: there are fewer training images, or more classes.
     """
-    if not len(data.classes) <= count <= len(data.train):
-        raise UserError(
-            f"training_images = {count} should be from {len(data.classes)}, one for each class of "
-            f"{data.name}, to {len(data.train)}, all that there are to train on."
-        )
+    _refuse_count("training_images", count, data, len(data.train), "there are to train on")
     train = _part(data.train, earliest(data.train.labels, count))
     left = digest((train, data.validation, data.test))
     note = data.note and f"{data.note}; {count:,} of the training images are taken"
@@ -94,11 +90,7 @@ def with_validation_images(data: Data, count: int) -> Data:
     Raises:
         UserError: there are fewer validation images, or more classes.
     """
-    if not len(data.classes) <= count <= len(data.validation):
-        raise UserError(
-            f"validation_images = {count} should be from {len(data.classes)}, one for each class of "
-            f"{data.name}, to {len(data.validation)}, all that are set aside to choose by."
-        )
+    _refuse_count("validation_images", count, data, len(data.validation), "are set aside to choose by")
     stays = earliest(data.validation.labels, count)
     train, validation = joined(data.train, _part(data.validation, ~stays)), _part(data.validation, stays)
     note = data.note and f"{data.note}; {count:,} of the validation images are kept, the others trained on"
@@ -182,6 +174,14 @@ def _cut(split: Split, count: int, random: np.random.Generator) -> tuple[Split, 
 
 def _part(split: Split, chosen: np.ndarray) -> Split:
     return Split(split.images[chosen], split.labels[chosen])
+
+
+def _refuse_count(key: str, count: int, data: Data, most: int, these: str) -> None:
+    if not len(data.classes) <= count <= most:
+        raise UserError(
+            f"{key} = {count} should be from {len(data.classes)}, one for each class of {data.name}, to {most}, "
+            f"all that {these}."
+        )
 
 
 def _check_counts(name: str, classes: Sequence[str], splits: Mapping[str, Split]) -> None:
