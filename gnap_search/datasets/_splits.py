@@ -179,8 +179,8 @@ def _part(split: Split, chosen: np.ndarray) -> Split:
 def _refuse_count(key: str, count: int, data: Data, most: int, these: str) -> None:
     if not len(data.classes) <= count <= most:
         raise UserError(
-            f"{key} = {count} should be from {len(data.classes)}, one for each class of {data.name}, to {most}, "
-            f"all that {these}."
+            f"{key} = {count} should be from {len(data.classes)}, one for each class of {data.name}, "
+            f"to {most}, all that {these}."
         )
 
 
