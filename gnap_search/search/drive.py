@@ -38,7 +38,7 @@ class Drive:
         self._data, self._ledger = data, ledger
         self._run = Run(folder.absolute())
         self._lease = Lease.grant(self._run.folder)
-        self.standing = self._ledger.standing = Standing(self._run, listener)
+        self.standing = self._ledger.standing = Standing(self._run, listener, launch.timeout)
         self._ledger.patience = launch.patience_trials
 
     def to_the_end(self, ray: cluster.Started, trial: Resources, deadline: float | None) -> Ending:

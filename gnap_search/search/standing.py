@@ -9,16 +9,20 @@ from gnap_search.contracts import Listener
 from gnap_search.front import Front
 from gnap_search.results import History, Point
 from gnap_search.runs import Run, forget_way_on
+from gnap_search.search.foresight import Foresight
 from gnap_search.search.halving import ParetoHalving
 
 
 class Standing:
     """All points of a run so far, kept in step with its trials' reports."""
 
-    def __init__(self, run: Run, listener: Listener) -> None:
+    def __init__(self, run: Run, listener: Listener, timeout: float = 0) -> None:
+        """`timeout` is how many seconds the study has, and 0 no limit."""
         self._run, self._listener, self._epochs = run, listener, run.study.epochs
         self._points = {trial: _history(run, trial) for trial in run.with_folder()}
         self._spent = {trial: _macs(points.values()) for trial, points in self._points.items()}
+        begun = any(self._points.values())  # who resumes a study gives it time for a part
+        self._foresight = Foresight(self._epochs, 0 if begun else timeout)
         self.front = self._recount()
         costs = run.study.costs
         self._halving = (
@@ -62,6 +66,8 @@ class Standing:
             known[point.epoch] = point
             self._place(point)
             self._listener.epoch_ended(point, self.front)
+            if warning := self._foresight.warning(point):
+                self._listener.message(warning)
         if new:
             self._verdicts[trial] = all(self._judged(new))
         return self.worth_going_on(trial)

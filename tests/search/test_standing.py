@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,16 @@ def test_a_point_counts_once_however_often_it_is_reported(run: Run):
     standing.report(0, points, None)
     assert notes.points == points
     assert standing.last(0) == points[-1]
+
+
+def test_a_new_study_that_has_too_little_time_is_told_so_and_a_resumed_one_is_not(run: Run):
+    new, resumed = Notes(), Notes()
+    standing = Standing(run, new, timeout=1)
+    points = [dataclasses.replace(train(run, 0, epoch, 100, 0.5), seconds=9.0) for epoch in (1, 2)]
+    standing.report(0, points, None)
+    Standing(run, resumed, timeout=1).report(1, [dataclasses.replace(points[1], trial=1)], None)
+    assert [text.partition(" takes ")[0] for text in new.messages] == ["a training of 3 epochs"]
+    assert not resumed.messages
 
 
 def test_the_next_driver_clears_away_what_the_last_one_left(run: Run):
