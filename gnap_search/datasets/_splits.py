@@ -92,14 +92,14 @@ def with_validation_images(data: Data, count: int) -> Data:
     """
     _refuse_count("validation_images", count, data, len(data.validation), "are set aside to choose by")
     stays = earliest(data.validation.labels, count)
-    train, validation = joined(data.train, _part(data.validation, ~stays)), _part(data.validation, stays)
+    train, validation = _joined(data.train, _part(data.validation, ~stays)), _part(data.validation, stays)
     note = data.note and f"{data.note}; {count:,} of the validation images are kept, the others trained on"
     return dataclasses.replace(
         data, train=train, validation=validation, digest=digest((train, validation, data.test)), note=note
     )
 
 
-def joined(first: Split, second: Split) -> Split:
+def _joined(first: Split, second: Split) -> Split:
     """The images of both, those of the first one first."""
     return Split(np.concatenate((first.images, second.images)), np.concatenate((first.labels, second.labels)))
 

@@ -1,10 +1,10 @@
-"""Foresight: whether a study's time is long enough for its trainings, known as soon as one has begun."""
+"""Foresight: whether a study's time is long enough for a training, known as soon as one has begun."""
 
 from __future__ import annotations
 
 from gnap_search.results import Point
 
-SEVERAL = 3  # trainings, one after the other, that should come to their end
+MARGIN = 1.25  # of the time, for what comes before the first epoch and after the last one
 LONG = 20.0  # seconds of an epoch, beside which it does not count what a first one takes to begin
 
 
@@ -16,18 +16,23 @@ class Foresight:
         self._wanted = bool(timeout)
 
     def warning(self, point: Point) -> str | None:
-        """A sentence for the user, after an epoch, where no several trainings will be over in time."""
+        """A sentence for the user, after an epoch, where no training will be over in time."""
         if not self._wanted or (point.epoch == 1 and point.seconds < LONG):
             return None
         self._wanted = False
-        if SEVERAL * self._epochs * point.seconds <= self._timeout:
+        if self._epochs * point.seconds <= self._timeout:
             return None
-        fewer = max(1, int(self._timeout / (SEVERAL * point.seconds)))
+        fewer = fitting(point.seconds, self._timeout)
         return (
             f"a training of {self._epochs} epochs takes about {_time(self._epochs * point.seconds)} here, "
-            f"and --timeout gives {_time(self._timeout)}: with --epochs {fewer}, or longer on fewer "
-            "--training-images, several would come to their end"
+            f"and --timeout gives {_time(self._timeout)}: with --epochs {fewer}, or on fewer "
+            "--training-images, it would come to its end"
         )
+
+
+def fitting(seconds: float, timeout: float) -> int:
+    """How many epochs of so many seconds there is time for."""
+    return max(1, int(timeout / (MARGIN * seconds)))
 
 
 def _time(seconds: float) -> str:

@@ -71,16 +71,23 @@ def run(
     refuse_place(launch, folder, machine, trial)
     wanted = machine.for_trials(study.trials, trial)
     with cluster.starting(launch, wanted, folder, ahead=_nothing_there(folder, launch)) as ray:
+        from gnap_search.search import pilot
         from gnap_search.search import study as studies
         from gnap_search.search.drive import Drive
         from gnap_search.search.gathering import Gathering
 
-        data = load(study, launch)
+        data, asked = load(study, launch), study.model_fields_set
         study = study.fitted(len(data.train))
+        # Trials of another study can be told only to one of the same epochs.
+        open_ended = "epochs" not in asked and sources.study is None and pilot.suits(launch)
+        if open_ended:
+            study = pilot.as_before(study, folder)
         studies.refuse_conflicts(study, folder, launch, extend=extend)
         _refuse_settings(study)
         if data.note:
             listener.message(data.note)
+        if open_ended and not (folder / "study.toml").exists():
+            study = pilot.in_time(study, launch.timeout, data, listener)
         with cluster.silence(verbose=launch.verbose):
             given = Gathering(study, folder, listener).gather(sources, data.digest)
         with (

@@ -20,10 +20,10 @@ def epoch(make_point: MakePoint, number: int, seconds: float) -> Point:
 def test_too_little_time_is_told_once(make_point: MakePoint) -> None:
     foresight = Foresight(epochs=30, timeout=600)
     assert foresight.warning(epoch(make_point, 1, 15)) is None, "much of it may be the start"
-    told = foresight.warning(epoch(make_point, 2, 10))
+    told = foresight.warning(epoch(make_point, 2, 30))
     assert told is not None
-    assert "about 5 minutes here, and --timeout gives 10 minutes: with --epochs 20, or" in told
-    assert foresight.warning(epoch(make_point, 3, 10)) is None
+    assert "about 15 minutes here, and --timeout gives 10 minutes: with --epochs 16, or" in told
+    assert foresight.warning(epoch(make_point, 3, 30)) is None
 
 
 def test_an_epoch_that_takes_long_is_enough_to_know(make_point: MakePoint) -> None:
@@ -31,7 +31,7 @@ def test_an_epoch_that_takes_long_is_enough_to_know(make_point: MakePoint) -> No
     assert told is not None and "about 55 minutes here, and --timeout gives 60 s: with --epochs 1," in told
 
 
-@pytest.mark.parametrize(("timeout", "seconds"), [(0, 1000), (600, 6)])
+@pytest.mark.parametrize(("timeout", "seconds"), [(0, 1000), (600, 20)])
 def test_nothing_is_told_where_there_is_time(make_point: MakePoint, timeout: float, seconds: float) -> None:
     foresight = Foresight(30, timeout)
     assert not any(foresight.warning(epoch(make_point, number, seconds)) for number in (1, 2, 3))
