@@ -13,7 +13,15 @@ from gnap_search.export import evaluate
 from gnap_search.training import configurations
 
 SHARED = {
-    *("study", "dataset", "data_digest", "image_size", "training_images", "augmentation"),
+    *(
+        "study",
+        "dataset",
+        "data_digest",
+        "image_size",
+        "training_images",
+        "validation_images",
+        "augmentation",
+    ),
     *("method", "network", "task"),
     *("trials", "epochs", "limits", "commands", "environments", "hypervolume", "points", "configurations"),
     "files",
@@ -22,7 +30,6 @@ OF_A_POINT = {
     *("id", "trial", "epoch", "parameters", "weights", "macs", "validation_accuracy", "test_accuracy"),
     *("seed", "config", "model"),
 }
-SINCE_VALIDATION_IMAGES = {"validation_images"}  # which older records lack
 SINCE_CONFIRMATION = {"confirmed"}  # which older records lack
 OF_A_MODEL = {"file", "bytes", "sha256", "parameters", "test_accuracy"}
 AVERAGED = {"validation_accuracy", "test_accuracy", "parameters"}
@@ -36,8 +43,7 @@ def record(folder: Path) -> dict[str, Any]:
 def check_record(folder: Path) -> None:
     """The record says everything, and the points are a front."""
     told = record(folder)
-    assert SHARED <= set(told) <= SHARED | SINCE_VALIDATION_IMAGES
-    assert told["commands"] and told["environments"] and told["points"]
+    assert set(told) == SHARED and told["commands"] and told["environments"] and told["points"]
     assert all(environment["versions"]["torch"] for environment in told["environments"])
     for point in told["points"]:
         assert set(point) - SINCE_CONFIRMATION == OF_A_POINT and set(point["model"]) == OF_A_MODEL
