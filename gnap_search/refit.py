@@ -50,17 +50,18 @@ def refit(run: Run, points: Sequence[Point], data: Data, limits: Budget, listene
             cannot be written.
         TrialError: the training broke down.
     """
-    more, size = datasets.with_validation_trained_on(data), _on_size(limits)
+    more, size, front = datasets.with_validation_trained_on(data), _on_size(limits), run.front()
     listener.message(
         f"trained on {len(more.train):,} images now, all for validation but {len(more.validation):,} among "
         "them; if it is broken off, the same command goes on"
     )
     for searched in _of_each_trial(points):
         folder = run.folder / "refits" / searched.id
-        with one_thread(), loop.sole(folder, OTHERWISE), standalone.writing(folder, OTHERWISE):
+        with one_thread(), loop.sole(folder, OTHERWISE):
             plan = _plan(run, searched, data, more)
-            trial = Trial(plan, more, folder, _device(run), kept=range(searched.epoch, plan.epochs + 1))
-            _train(trial, run.front(), listener)
+            with standalone.writing(folder, OTHERWISE):
+                trial = Trial(plan, more, folder, _device(run), kept=range(searched.epoch, plan.epochs + 1))
+            _train(trial, front, listener)
             _drop_needless(trial)
         point = _wanted(trial.points[searched.epoch - 1 :], size)
         if point is not None:
@@ -90,8 +91,8 @@ def _plan(run: Run, searched: Point, data: Data, more: Data) -> Plan:
     share = len(data.train) / len(more.train)
     chosen = plan.settings.keys() & _per_image(plan.method)
     per_image = {name: float(plan.settings[name]) * share for name in sorted(chosen)}
-    batch_size = schedule.batch_size(int(plan.settings.get("batch_size", 0)), len(data.train))
-    settings = {**plan.settings, **per_image, "batch_size": batch_size}
+    plan = schedule.in_batches_as_on(len(data.train), plan)
+    settings = {**plan.settings, **per_image}
     return dataclasses.replace(plan, settings=settings, validation_images=len(more.validation))
 
 
@@ -117,9 +118,7 @@ def _train(trial: Trial, front: Front, listener: Listener) -> None:
     if trial.notice:
         listener.message(trial.notice)
     listener.trial_started(trial.plan.trial, trial.plan.settings, trial.plan.epochs)
-    while not trial.finished:
-        point = trial.advance()
-        trial.keep()  # Ctrl-C may come at any moment
+    for point in standalone.epochs(trial, OTHERWISE):
         listener.epoch_ended(point, front)
     listener.trial_ended(trial.plan.trial, None)
 

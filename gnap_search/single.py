@@ -16,6 +16,8 @@ from gnap_search.training import standalone
 from gnap_search.training.plan import Plan, check_settings
 from gnap_search.training.trial import Trial
 
+OTHERWISE = "choose another --directory"
+
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
@@ -50,10 +52,7 @@ def _trained(trial: Trial, data: Data, listener: Listener) -> Trained:
     for told in filter(None, (data.note, trial.notice)):
         listener.message(told)
     listener.trial_started(plan.trial, plan.settings, plan.epochs)
-    while not trial.finished:
-        with _writing(trial.folder):
-            point = trial.advance()
-            trial.keep()  # Ctrl-C may come at any moment, and what has been shown must be safe
+    for point in standalone.epochs(trial, OTHERWISE):
         front.add(point)
         listener.epoch_ended(point, front)
     listener.trial_ended(plan.trial, None)
@@ -64,7 +63,7 @@ def _trained(trial: Trial, data: Data, listener: Listener) -> Trained:
 
 
 def _writing(folder: Path) -> contextlib.AbstractContextManager[None]:
-    return standalone.writing(folder, "choose another --directory")
+    return standalone.writing(folder, OTHERWISE)
 
 
 def _kept(trial: Trial, data: Data, front: Front) -> Trained:

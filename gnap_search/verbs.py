@@ -311,24 +311,27 @@ def export(
         TrialError: the training of a refit broke down.
     """
     from gnap_search.export import package
-    from gnap_search.refit import refit
     from gnap_search.structure import model
 
-    run, again = study(name, runs=runs), wanted.get("refit", False)
-    point, limits, listener = pick(run, wanted), budget(wanted), listener or Quiet()
-    classifier, notes = model.load(run.model(point))
-    notes, history = {**notes, **run.notes(point)}, run.history(point)
+    run, listener = study(name, runs=runs), listener or Quiet()
+    point = pick(run, wanted)
     data = _data(run, wanted)
     run.refuse_other_data(data.digest)
-    if again:
+    if wanted.get("refit", False):
+        from gnap_search.refit import refit
+
+        limits = budget(wanted)
         others = run.front().all_within(limits) if limits != Budget() else []
         points = [point, *sorted(others, key=lambda other: -other.validation_accuracy)]
         classifier, data, notes, history = refit(run, points, data, limits, listener)
-    directory = run.folder / "exports" / (f"{notes['point']}-refit" if again else point.id)
+        place = f"{notes['point']}-refit"
+    else:
+        classifier, written = model.load(run.model(point))
+        notes, history, place = {**written, **run.notes(point)}, run.history(point), point.id
     return package(
         classifier,
         wanted.get("formats", ("safetensors",)),
-        Path(wanted.get("directory", directory)),
+        Path(wanted.get("directory", run.folder / "exports" / place)),
         data,
         notes,
         history=history,

@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from gnap_search import qualified, spec
+from gnap_search import spec
 from gnap_search.contracts import Data, Listener, Split
 from gnap_search.errors import TrialError
 from gnap_search.runs import Run
 from gnap_search.search.encoding import Encoding
 from gnap_search.search.foresight import fitting
-from gnap_search.training.plan import Plan
+from gnap_search.search.ledger import Ask
 
 IMAGES = 1000  # of a pilot's training: some steps are enough
 GROWN = 1.2  # an epoch takes on average, over one at the start: networks grow before they shrink
@@ -52,6 +52,7 @@ def in_time(study: spec.Study, timeout: float, data: Data, listener: Listener) -
 
 def _epoch_seconds(study: spec.Study, data: Data) -> float:
     """What the second epoch of a training in the middle of the space takes, all images counted."""
+    from gnap_search.search.drive import plan
     from gnap_search.threads import one_thread
     from gnap_search.training import schedule
     from gnap_search.training.trainer import Trainer
@@ -60,16 +61,9 @@ def _epoch_seconds(study: spec.Study, data: Data) -> float:
     part = dataclasses.replace(data, train=_each(data.train, every), validation=_each(data.validation, every))
     encoding = Encoding(study.parameters)
     drawn = encoding.settings([0.5] * len(encoding.searched))
-    method, settings = qualified.configured(study.method, drawn)
-    size = schedule.batch_size(int(settings.get("batch_size", 0)), len(data.train))
-    plan = Plan(
-        trial=0,
-        seed=study.seed,
-        settings={**settings, "batch_size": size},
-        **{**study.for_each_trial(), "method": method},
-    )
+    first = schedule.in_batches_as_on(len(data.train), plan(study, Ask(0, drawn)))
     with one_thread():
-        trainer = Trainer(plan, part)
+        trainer = Trainer(first, part)
         trainer.epoch()  # in which much is compiled and cached
         return every * trainer.epoch().seconds
 

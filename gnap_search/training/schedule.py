@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gnap_search.contracts import Progress
+from gnap_search.training.plan import Plan
 
 LEAST_BATCHES = 16  # an epoch of fewer steps says little about saturation
 
@@ -26,6 +28,12 @@ def batch_size(wanted: int, images: int) -> int:
         return min(wanted, images)
     power = int(math.log2(max(images / LEAST_BATCHES, 16)))
     return min(128, 1 << power)
+
+
+def in_batches_as_on(images: int, plan: Plan) -> Plan:
+    """The plan with its batch size said, as it is on so many images; on others it would be another."""
+    size = batch_size(int(plan.settings.get("batch_size", 0)), images)
+    return dataclasses.replace(plan, settings={**plan.settings, "batch_size": size})
 
 
 def generator(seed: int, epoch: int, purpose: str, device: str = "cpu") -> torch.Generator:

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 
 from gnap_search.contracts import Data
 from gnap_search.errors import UserError
+from gnap_search.results import Point
 from gnap_search.structure import model
 from gnap_search.training import evaluate
 from gnap_search.training.plan import Plan
@@ -59,6 +60,18 @@ def writing(folder: Path, otherwise: str) -> Iterator[None]:
     except (OSError, SafetensorError) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise UserError(f"Cannot write {folder}: {reason}; mend that, or {otherwise}.") from None
+
+
+def epochs(trial: Trial, otherwise: str) -> Iterator[Point]:
+    """Train to the end, from where the folder stands; each epoch's point, once it is safe.
+
+    Ctrl-C may come at any moment, and what has been shown must be there again.
+    """
+    while not trial.finished:
+        with writing(trial.folder, otherwise):
+            point = trial.advance()
+            trial.keep()
+        yield point
 
 
 def keep_last(trial: Trial, data: Data) -> tuple[Path, float]:
