@@ -19,12 +19,18 @@ def unlearnt(front: Front, data: Data) -> str:
     """
     labels = data.validation.labels
     counts = np.bincount(labels, minlength=len(data.classes))
-    share = float(counts.max() / len(labels))
+    common, share = data.classes[counts.argmax()], float(counts.max() / len(labels))
     clearly = share + CLEARLY * math.sqrt(share * (1 - share) / len(labels))
     if not front.points or front.best.validation_accuracy > clearly:
         return ""
+    if front.best.validation_accuracy > share and clearly >= 1:
+        return (
+            f"Only {len(labels) - counts.max():,} of {len(labels):,} validation images are not {common!r}, "
+            "too few to tell whether the networks do better than to call every image that; more images of "
+            "the other classes would tell."
+        )
     return (
-        f"No network does clearly better than to call every image {data.classes[counts.argmax()]!r}, which "
+        f"No network does clearly better than to call every image {common!r}, which "
         f"{share:.2%} of the validation images are; "
         "more images, larger ones (--image-size) or more --epochs may help."
     )

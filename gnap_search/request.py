@@ -100,7 +100,7 @@ def name(dataset: str, method: str) -> str:
 
 def may_be_folder(dataset: str) -> bool:
     """Whether a data set's name is that of no known one and of no function, and so a folder's."""
-    return dataset not in catalog.names("datasets") and ":" not in dataset
+    return dataset not in catalog.names("datasets") and not datasets.FUNCTION.fullmatch(dataset)
 
 
 def _checked(meant: spec.Study, source: str = "") -> spec.Study:

@@ -8,8 +8,9 @@ class, and these are told.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -96,9 +97,14 @@ def _parts(folder: Path) -> dict[str, Path]:
 def _refuse_unknown_splits(folder: Path, subfolders: list[Path]) -> None:
     """Splits of a name that is not known, as seg_train and seg_test, would be taken for classes."""
     inner = [{place.name for place in _subfolders(one)} for one in subfolders]
+    outer = " and ".join(place.name for place in subfolders[:2])
+    if any(inner) and {"train", "test"} <= {part for place in subfolders for part in _hinted(place.name)}:
+        raise UserError(
+            f"The subfolders of {folder}, {outer} among them, look like splits, by their names; call them "
+            "train, val and test, with the folders of the classes right in them."
+        )
     if len(inner) < 2 or len(inner[0]) < 2 or any(names != inner[0] for names in inner):
         return
-    outer = " and ".join(place.name for place in subfolders[:2])
     if all(name.lower() in PARTS for name in inner[0]):
         example = subfolders[0].name
         raise UserError(
@@ -110,6 +116,11 @@ def _refuse_unknown_splits(folder: Path, subfolders: list[Path]) -> None:
             f"The subfolders of {folder}, {outer} among them, look like splits, because all have the same "
             "subfolders; call them train, val and test, or, if they are classes, move their images up."
         )
+
+
+def _hinted(name: str) -> set[str]:
+    """The splits that a part of a folder's name is a usual name of, as in training_set or seg_test."""
+    return {PARTS[word] for word in re.findall(r"[a-z]+", name.lower()) if word in PARTS}
 
 
 def _list(folder: Path) -> Listing:
@@ -140,7 +151,7 @@ def _check(folder: Path, parts: Mapping[str, Path], listings: Mapping[str, Listi
             f"({', '.join(sorted(_images.SUFFIXES))}) for each class."
         )
     classes = listings["train"].keys()
-    _refuse_unwritable(folder, classes)
+    _splits.refuse_unwritable(str(folder), classes)
     _refuse_wrapper(folder, parts["train"], list(classes))
     for part, listing in listings.items():
         if not listing:
@@ -157,15 +168,6 @@ def _check(folder: Path, parts: Mapping[str, Path], listings: Mapping[str, Listi
             raise UserError(
                 f"{folder}: class {empty[0]!r} of {part} has no images; add some or move it elsewhere."
             )
-
-
-def _refuse_unwritable(folder: Path, classes: Iterable[str]) -> None:
-    """A class whose name is not UTF-8, as old archives leave it, could stand in no model file."""
-    for name in classes:
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            raise UserError(f"{folder}: the name of class {name!r} is not UTF-8; rename it.") from None
 
 
 def _refuse_wrapper(folder: Path, train: Path, classes: list[str]) -> None:

@@ -23,6 +23,7 @@ from gnap_search.errors import UserError, nearest
 
 CHANNELS = range(1, 5)
 LEAST_SIDE = 8  # pixels
+SLACK = 1e-3  # beyond 0 and 1, as resizing leaves it in floating-point pixels
 
 
 def load(name: str) -> Data:
@@ -35,9 +36,11 @@ def load(name: str) -> Data:
     images = {part: _images(f"{name}: {part}", pair[0]) for part, pair in pairs.items()}
     labels = {part: _labels(f"{name}: {part}", pair[1], len(images[part])) for part, pair in pairs.items()}
     values = np.unique(np.concatenate(list(labels.values())))
+    classes = [str(value) for value in values]
+    _splits.refuse_unwritable(name, classes)
     given = {part: Split(images[part], np.searchsorted(values, labels[part])) for part in pairs}
     _check_same_shape(name, given)
-    data = _splits.complete(name, [str(value) for value in values], given)
+    data = _splits.complete(name, classes, given)
     return dataclasses.replace(data, note=_splits.told(data))
 
 
@@ -100,12 +103,12 @@ def _images(what: str, given: Any) -> np.ndarray:
         raise UserError(
             f"{what}: images of type {array.dtype} are not understood; return uint8, or floats from 0 to 1."
         )
-    if not (array.min() >= 0 and array.max() <= 1):
+    if not (array.min() >= -SLACK and array.max() <= 1 + SLACK):
         raise UserError(
             f"{what}: images range from {array.min():g} to {array.max():g}; floating-point pixels must lie "
             "between 0 and 1."
         )
-    rounded: np.ndarray = np.rint(array * 255).astype(np.uint8, order="C")
+    rounded: np.ndarray = np.rint(np.clip(array, 0, 1) * 255).astype(np.uint8, order="C")
     return rounded
 
 

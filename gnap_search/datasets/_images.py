@@ -28,7 +28,16 @@ BLACK = 16  # of 256 levels: fewer is what comes of those few
 MOST_NAMED = 3  # unreadable files; how many others there are is told
 MUCH = 1 / 3  # of an image: who loses more than that by becoming a square is told; a photo of 3:2 does not
 SAMPLE = 100  # files whose shapes stand for all
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+ORIENTATION = 0x112  # the EXIF tag
+TURNS = {  # what undoes each orientation but 1 (EXIF 2.32, section 4.6.4)
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 Failure = tuple[Path, str]
 """A file that cannot be read, and why."""
@@ -145,8 +154,9 @@ def _file_size(path: Path) -> tuple[int, int] | None:
     """Width and height as the file's header tells; None where it cannot be read, which `read` tells."""
     try:
         with Image.open(path) as image:
-            return image.size
-    except UNREADABLE:
+            lies = image.format != "TIFF" and _orientation(image) > 4  # a TIFF's size is told as it stands
+            return image.size[::-1] if lies else image.size
+    except Exception:  # noqa: BLE001 (as where it is read)
         return None
 
 
@@ -162,7 +172,7 @@ def _fill(pixels: np.ndarray, paths: Sequence[Path], start: int, count: int = BA
     for index in range(start, min(start + count, len(paths))):
         try:
             image = _decode(paths[index], (pixels.shape[3], pixels.shape[2]))
-        except UNREADABLE as problem:
+        except Exception as problem:  # noqa: BLE001 (damaged files make decoders raise whatever they like)
             failures.append((paths[index], first_line(problem)))
             continue
         values = np.asarray(image)
@@ -176,8 +186,18 @@ def _decode(path: Path, size: tuple[int, int]) -> Image.Image:
         if file.size != size:
             # A JPEG file decodes much faster to a half, quarter or eighth; twice the size still resizes well.
             file.draft(None, (2 * size[0], 2 * size[1]))
-        image = _eight_bits(ImageOps.exif_transpose(file))
+        file.load()  # a TIFF turns itself here, and forgets its orientation
+        turn = TURNS.get(_orientation(file))
+        image = _eight_bits(file if turn is None else file.transpose(turn))
     return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.BICUBIC)
+
+
+def _orientation(image: Image.Image) -> int:
+    """How a camera was held, 1 to 8; 1 also where the file does not say so in a way that can be read."""
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 (cameras write damaged tags beside pixels that are in order)
+        return 1
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -104,6 +104,19 @@ def _joined(first: Split, second: Split) -> Split:
     return Split(np.concatenate((first.images, second.images)), np.concatenate((first.labels, second.labels)))
 
 
+def refuse_unwritable(name: str, classes: Iterable[str]) -> None:
+    """A class whose name is not UTF-8, as old archives leave it, could stand in no model file.
+
+    Raises:
+        UserError: there is one.
+    """
+    for label in classes:
+        try:
+            label.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{name}: the name of class {label!r} is not UTF-8; rename it.") from None
+
+
 def told(data: Data) -> str:
     """What was read, in words."""
     counts = [f"{len(split):,}" for split in (data.train, data.validation, data.test)]

@@ -82,7 +82,7 @@ def run(
         open_ended = "epochs" not in asked and sources.study is None and pilot.suits(launch)
         if open_ended:
             study = pilot.as_before(study, folder)
-        studies.refuse_conflicts(study, folder, launch, extend=extend)
+        studies.refuse_conflicts(study, folder, launch, data.digest, extend=extend)
         _refuse_settings(study)
         if data.note:
             listener.message(data.note)

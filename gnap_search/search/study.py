@@ -23,8 +23,10 @@ from gnap_search.search.ledger import Ledger
 from gnap_search.search.lock import DriverLock, refuse_if_driven
 
 
-def refuse_conflicts(study: spec.Study, folder: Path, launch: spec.Launch, *, extend: bool) -> None:
-    """Compare a study with what its folder holds already; nothing is written.
+def refuse_conflicts(
+    study: spec.Study, folder: Path, launch: spec.Launch, digest: str, *, extend: bool
+) -> None:
+    """Compare a study and its data's digest with what its folder holds already; nothing is written.
 
     Raises:
         UserError: another driver is at work there, or the folder's study is a different one.
@@ -35,6 +37,8 @@ def refuse_conflicts(study: spec.Study, folder: Path, launch: spec.Launch, *, ex
     refuse_if_driven(folder)
     _refuse_other_storage(Run(folder), launch)
     kept = Run(folder).study
+    if kept.images == study.images:  # other ranges and epochs would only follow from other data
+        _refuse_other_data(folder, digest)
     differences = kept.differences(study)
     if extend and study.trials >= kept.trials:
         differences.pop("trials", None)

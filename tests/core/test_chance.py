@@ -30,5 +30,12 @@ def test_what_is_clearly_better_is_not(make_point, data):
     assert not chance.unlearnt(Front([make_point(0, 1, 1000, 0.5), make_point(1, 1, 2000, 0.71)]), data)
 
 
+def test_too_few_other_images_are_said_where_even_a_perfect_network_could_not_be_told(make_point, data):
+    rare = dataclasses.replace(data, validation=Split(data.validation.images, np.repeat([3, 7], [98, 2])))
+    told = chance.unlearnt(Front([make_point(0, 1, 1000, 1.0)]), rare)
+    assert "Only 2 of 100 validation images are not '3', too few to tell" in told
+    assert "every image '3', which 98.00%" in chance.unlearnt(Front([make_point(0, 1, 1000, 0.98)]), rare)
+
+
 def test_nothing_is_said_of_nothing(data):
     assert not chance.unlearnt(Front(), data)

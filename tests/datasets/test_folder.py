@@ -162,9 +162,15 @@ def test_beside_the_splits_one_may_write(image_folder):
         ({"train": 9, "test": 9}, "needs a train folder with a subfolder"),
         ({"test/a": 9, "test/b": 9}, "needs a train folder with a subfolder"),
         (
+            {"first_train/a": 9, "first_train/b": 9, "other/a": 2, "other/b": 2},
+            "first_train and other among them, look like splits, .* call them train, val and test",
+        ),
+        (
             {"seg_train/a": 9, "seg_train/b": 9, "seg_test/a": 2, "seg_test/b": 2},
             "seg_test and seg_train among them, look like splits, .* call them train, val and test",
         ),
+        ({"training_set/training_set/a": 9, "test_set/test_set/a": 9}, "look like splits, by their names"),
+        ({"Seg_Train/Seg_Train/a": 9, "seg-test/b": 9, "pred": 9}, "look like splits, by their names"),
         (
             {"a/train": 9, "a/test": 9, "b/train": 9, "b/test": 9},
             "has its splits inside of its classes .* as train/a and test/a",

@@ -60,6 +60,11 @@ def test_pixels_keep_their_values(returned):
     assert floats.digest == returned(f"{GREY}, {LABELS}").digest
 
 
+def test_floats_a_little_beyond_0_and_1_are_cut_off(returned):
+    ramp = "np.linspace(-1e-4, 1 + 1e-4, 64).reshape(1, 8, 8).repeat(30, 0)"
+    assert returned(f"{ramp}, {LABELS}").digest == returned(f"{ramp}.clip(0, 1), {LABELS}").digest
+
+
 def test_channels_last_equals_channels_first(returned):
     colour = "np.random.default_rng(0).integers(0, 256, (30, 9, 8, 3), dtype=np.uint8)"
     assert (
@@ -96,6 +101,8 @@ def test_labels(returned, labels, classes):
         (f"np.zeros((0, 8, 8)), {LABELS}", r"images of shape \(0, 8, 8\)"),
         (f"np.zeros((30, 8, 8), int), {LABELS}", "images of type int64 are not understood"),
         (f"np.full((30, 8, 8), 255.0), {LABELS}", "range from 255 to 255; floating-point pixels must lie"),
+        (f"np.full((30, 8, 8), 1.01), {LABELS}", "range from 1.01 to 1.01"),
+        (f"{GREY}, ['ch\\udce2t', 'b', 'c'] * 10", "the name of class 'ch.udce2t' is not UTF-8"),
         (f"np.full((30, 8, 8), np.nan), {LABELS}", "range from nan to nan"),
         (f"[[1], [2, 3]], {LABELS}", "a list is not an array"),
         (f"torch.zeros(30, 8, 8, requires_grad=True), {LABELS}", "a Tensor is not an array"),

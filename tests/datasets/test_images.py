@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from gnap_search.datasets import _images
 from gnap_search.errors import UserError
@@ -57,14 +57,36 @@ def test_shrinking_averages(saved, suffix):
     assert np.abs(pixels.astype(int) - 127).max() <= 3
 
 
-def test_the_orientation_tag_is_obeyed(saved):
-    upright = Image.new("RGB", (40, 40), "black")
-    upright.paste((255, 255, 255), (0, 0, 40, 20))
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+def test_the_orientation_tag_is_obeyed(saved, suffix, orientation):
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: show it rotated by 90 degrees clockwise
-    turned = upright.transpose(Image.Transpose.ROTATE_90)
-    pixels = _images.read(saved(turned, suffix=".jpg", exif=exif, quality=100))
-    assert np.abs(pixels[0, 0].astype(int) - np.asarray(upright)[..., 0]).max() <= 3
+    exif[0x0112] = orientation
+    (path,) = saved(noise(40, 60), suffix=suffix, exif=exif)
+    with Image.open(path) as image:
+        upright = np.asarray(ImageOps.exif_transpose(image))
+    assert np.array_equal(_images.read([path])[0].transpose(1, 2, 0), upright)
+
+
+@pytest.mark.parametrize("place, value", [(17, 0), (17, 26), (41, 13)])
+def test_damaged_tags_do_not_matter_where_the_pixels_are_in_order(saved, place, value):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x011A], exif[0x010F] = 6, 72.0, "Maker"
+    tags = bytearray(exif.tobytes())
+    tags[place] = value  # the type of a tag that a camera, or what came after it, got wrong
+    (path,) = saved(noise(40, 60), suffix=".jpg", exif=bytes(tags))
+    assert _images.read([path]).shape == (1, 3, 40, 60)  # 60 wide: turned
+
+
+def test_what_a_decoder_raises_is_told_by_the_name_of_the_file(saved, monkeypatch):
+    (path,) = saved(noise(16, 16))
+
+    def raises(_image):
+        raise RuntimeError("Failed to decode image")
+
+    monkeypatch.setattr(_images, "_eight_bits", raises)
+    with pytest.raises(UserError, match=r"0\.png is not a readable image \(Failed to decode image\)"):
+        _images.read([path])
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "YCbCr", "HSV", "LAB"])

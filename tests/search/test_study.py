@@ -83,7 +83,7 @@ def test_fewer_trials_are_refused(tmp_path: Path):
 
 def test_extending_changes_the_trials_alone(tmp_path: Path):
     create(tmp_path / "one")
-    study.refuse_conflicts(small_study(trials=9), tmp_path / "one", HERE, extend=True)
+    study.refuse_conflicts(small_study(trials=9), tmp_path / "one", HERE, digits().digest, extend=True)
     refused(tmp_path / "one", small_study(trials=9, epochs=5), "epochs 3, not 5", extend=True)
 
 
@@ -96,6 +96,12 @@ def test_a_study_with_a_driver_is_refused(tmp_path: Path):
 def test_other_data_are_refused(tmp_path: Path):
     create(tmp_path / "one", digest="other")
     refused(tmp_path / "one", small_study(), "began with other data")
+
+
+def test_other_data_are_told_and_not_what_follows_from_them(tmp_path: Path):
+    create(tmp_path / "one", digest="other")
+    refused(tmp_path / "one", small_study(epochs=9), "began with other data")  # more images, fewer epochs
+    refused(tmp_path / "one", small_study(training_images=500), "training_images nothing, not 500")
 
 
 def test_a_lost_storage_is_told(tmp_path: Path):
