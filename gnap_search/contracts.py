@@ -7,9 +7,10 @@ each is added, and the contract suites under `tests/contracts` visit every file 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from gnap_search.structure.model import Blueprint, Classifier
 
 
+SplitName = Literal["train", "validation", "test", "all"]
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
     """Images as uint8, N x C x H x W, and their labels as int64, N; equal to nothing but itself."""
@@ -36,6 +40,16 @@ class Split:
         return len(self.labels)
 
 
+def digest(splits: Iterable[Split]) -> str:
+    """SHA-256 over the shapes, pixels and labels of the splits, in order."""
+    total = hashlib.sha256()
+    for split in splits:
+        total.update(repr(split.images.shape).encode())
+        total.update(np.ascontiguousarray(split.images).data)
+        total.update(split.labels.astype("<i8").tobytes())
+    return total.hexdigest()
+
+
 @dataclasses.dataclass(frozen=True)
 class Data:
     """A data set in memory with its three fixed splits.
@@ -43,7 +57,8 @@ class Data:
     The arrays are plain numpy, so that Ray's object store shares them between the trials of a host without a
     copy. `augmentation` names the batch transforms that suit the data (see `gnap_search.training.augment`),
     `digest` identifies pixels, labels and splits. `note` tells users what was read of their own files; it is
-    empty for what is known.
+    empty for what is known. `cut` names the splits that did not come with the data, and were cut from the
+    images for training.
     """
 
     name: str
@@ -54,6 +69,22 @@ class Data:
     augmentation: tuple[str, ...]
     digest: str
     note: str = ""
+    cut: tuple[str, ...] = ()
+
+    def part(self, name: SplitName) -> Split:
+        """The split of that name, or `all` of the images."""
+        if name != "all":
+            return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+        splits = (self.train, self.validation, self.test)
+        return Split(
+            np.concatenate([split.images for split in splits]),
+            np.concatenate([split.labels for split in splits]),
+        )
+
+    @property
+    def held_out(self) -> dict[str, str]:
+        """Digests of the splits that nothing is trained on, by which these are known again."""
+        return {"validation": digest([self.validation]), "test": digest([self.test])}
 
     @property
     def shape(self) -> Shape:

@@ -258,7 +258,7 @@ class Evaluating(Located, total=False):
 
     dataset: DatasetFlag
     image_size: ImageSizeFlag
-    split: Annotated[str, Flag("Its part: train, validation or test.")]
+    split: Annotated[str, Flag("Its part: train, validation or test; or all, as of a folder of new images.")]
 
 
 class Predicting(TypedDict, total=False):

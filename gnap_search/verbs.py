@@ -14,13 +14,13 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Unpack, cast, get_args
+from typing import TYPE_CHECKING, Unpack, cast, get_args
 
 from gnap_search import catalog, comparison, entries, request, spec
 from gnap_search import runs as folders
 from gnap_search.comparison import Comparison
 from gnap_search.confirmation import Confirmed
-from gnap_search.contracts import Listener
+from gnap_search.contracts import Listener, SplitName
 from gnap_search.entries import Entry, Page
 from gnap_search.errors import UserError, nearest
 from gnap_search.flags import (
@@ -61,7 +61,6 @@ RUNS = folders.DEFAULT
 SEEDS = 3  # of a confirmation
 TOP = 3  # classes of a picture
 HOST, PORT = "127.0.0.1", 8080  # of a dashboard
-SplitName = Literal["train", "validation", "test"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -382,23 +381,28 @@ def budget(limits: Limited) -> Budget:
 def evaluate(model: Path, **on: Unpack[Evaluating]) -> Evaluation:
     """Accuracy, parameters, MACs, size and latency of an exported file.
 
-    The images of a folder get the size that the file takes, unless another is asked for.
+    The images of a folder get the size that the file takes, unless another is asked for. With the split `all`
+    every image of a folder is scored, whatever splits it has and however few there are; classes may be
+    missing.
 
     Raises:
         UserError: the file or the data set is not there, or the one was not made for the other.
     """
     from gnap_search import datasets
     from gnap_search.export import evaluate as evaluated
-    from gnap_search.export import side_of
+    from gnap_search.export import made_for, side_of
 
-    split = on.get("split", "test")
+    split = cast(SplitName, on.get("split", "test"))
     if split not in get_args(SplitName):
-        raise UserError(f"Unknown split {split!r}; it should be train, validation or test.")
+        raise UserError(f"Unknown split {split!r}; it should be train, validation, test or all.")
     dataset, size = on.get("dataset", request.DEFAULT_DATASET), spec.image_size(on.get("image_size"))
+    if split == "all" and request.may_be_folder(dataset):
+        shape, classes = made_for(Path(model))
+        return evaluated(Path(model), datasets.labelled(dataset, shape, classes), split)
     if size is None and request.may_be_folder(dataset):
         size = side_of(Path(model))
     data = datasets.load(dataset, on.get("data_root"), image_size=size, download=on.get("download", True))
-    return evaluated(Path(model), data, cast(SplitName, split))
+    return evaluated(Path(model), data, split)
 
 
 def predict(

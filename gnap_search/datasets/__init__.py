@@ -83,6 +83,22 @@ def read_pictures(paths: Sequence[Path], shape: Shape) -> np.ndarray:
     return _images.read_as(paths, shape)
 
 
+def labelled(name: str, shape: Shape, classes: Sequence[str] = ()) -> Data:
+    """All images of a folder, as images of a shape, in the place of the test split; the others are empty.
+
+    Its splits, if it has some, are taken together. Classes may be missing; without `classes` they are those
+    that there are.
+
+    Raises:
+        UserError: there is no such folder or no image in it, a class is unknown, or a file unreadable.
+    """
+    from gnap_search.datasets import _folder
+
+    if (images := folder(name)) is None:
+        raise UserError(_unknown(name, None))
+    return _folder.labelled(name, images, shape, classes)
+
+
 def folder(name: str) -> Path | None:
     """The folder that a data set's name means, where there is one."""
     place = os.path.expanduser(name)  # leaves an unknown ~user as it is, where pathlib raises

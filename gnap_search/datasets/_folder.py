@@ -10,14 +10,15 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from gnap_search.contracts import Data, Split
+from gnap_search.contracts import Data, Split, digest
 from gnap_search.datasets import _images, _splits
 from gnap_search.errors import UserError
+from gnap_search.structure import Shape
 
 PARTS = {
     "train": "train",
@@ -56,9 +57,41 @@ def load(name: str, folder: Path, image_size: int | None = None) -> Data:
         labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in listing.values()])
         given[part] = Split(pixels[start : start + len(labels)], labels)
         start += len(labels)
+    if len(given) < len(_splits.NAMES):  # a cut would put copies of an image on both of its sides
+        read = len(given["train"])
+        given["train"] = _splits.without_copies(given["train"])
+        if copies := read - len(given["train"]):
+            remarks.append(f"copies of other images passed over: {copies:,}")
     data = _splits.complete(name, classes, given)
     remarks += _passed_over(folder, parts, found)
     return dataclasses.replace(data, note="; ".join([_splits.told(data), *remarks]))
+
+
+def labelled(name: str, folder: Path, shape: Shape, classes: Sequence[str]) -> Data:
+    """All images of a folder as `test` images of a shape; without `classes` these are those that there are.
+
+    Raises:
+        UserError: there are no images, one is unreadable, or a class is not among these.
+    """
+    listing: Listing = {}
+    for place in _all_parts(folder):
+        for label, paths in _images_of(_list(place)).items():
+            listing.setdefault(label, []).extend(paths)
+    _refuse_empty(folder, [listing])
+    names = tuple(classes) or tuple(sorted(listing))
+    if unknown := sorted(label for label, paths in listing.items() if paths and label not in names):
+        raise UserError(f"{folder} has a class {unknown[0]!r}; known are {', '.join(names)}.")
+    files = [path for paths in listing.values() for path in paths]
+    labels = [names.index(label) for label, paths in listing.items() for _ in paths]
+    test = Split(_images.read_as(files, shape), np.array(labels, dtype=np.int64))
+    none = Split(test.images[:0], test.labels[:0])
+    return Data(name, names, train=none, validation=none, test=test, augmentation=(), digest=digest([test]))
+
+
+def _all_parts(folder: Path) -> list[Path]:
+    """The folders that hold the classes: the splits, whichever there are, or the folder itself."""
+    splits = [place for place in _subfolders(folder) if place.name.lower() in PARTS]
+    return [place for place in splits if _subfolders(place)] or [folder]
 
 
 def refuse_within(folder: Path, place: Path, flag: str) -> None:
@@ -145,11 +178,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _check(folder: Path, parts: Mapping[str, Path], listings: Mapping[str, Listing]) -> None:
-    if not any(paths for listing in listings.values() for paths in listing.values()):
-        raise UserError(
-            f"There are no images in subfolders of {folder}; it needs one subfolder of images "
-            f"({', '.join(sorted(_images.SUFFIXES))}) for each class."
-        )
+    _refuse_empty(folder, listings.values())
     classes = listings["train"].keys()
     _splits.refuse_unwritable(str(folder), classes)
     _refuse_wrapper(folder, parts["train"], list(classes))
@@ -168,6 +197,14 @@ def _check(folder: Path, parts: Mapping[str, Path], listings: Mapping[str, Listi
             raise UserError(
                 f"{folder}: class {empty[0]!r} of {part} has no images; add some or move it elsewhere."
             )
+
+
+def _refuse_empty(folder: Path, listings: Iterable[Listing]) -> None:
+    if not any(paths for listing in listings for paths in listing.values()):
+        raise UserError(
+            f"There are no images in subfolders of {folder}; it needs one subfolder of images "
+            f"({', '.join(sorted(_images.SUFFIXES))}) for each class."
+        )
 
 
 def _refuse_wrapper(folder: Path, train: Path, classes: list[str]) -> None:

@@ -61,11 +61,7 @@ def read(
     width, height = common or (DEFAULT_SIDE, DEFAULT_SIDE)
     if common is None:
         tell(f"resized to {width} x {height} pixels (--image-size changes that)")
-    pixels = np.empty((len(paths), 3, height, width), np.uint8)
-    starts = range(0, len(paths), BATCH)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        batches = list(pool.map(functools.partial(_fill, pixels, paths), starts))
-    _refuse([failure for failures in batches for failure in failures])
+    pixels = _decoded(paths, height, width)
     _refuse_black(paths, pixels)
     if width == height and (cut := _cut_away(paths)) > MUCH:
         tell(f"taken is the middle square of each image, without {cut:.0%} of it (pad them to keep all)")
@@ -83,11 +79,8 @@ def read_as(paths: Sequence[Path], shape: Shape) -> np.ndarray:
         UserError: a file is not a readable image.
     """
     channels, height, width = shape
-    pixels = np.empty((len(paths), 3, height, width), np.uint8)
-    _refuse(_fill(pixels, paths, 0, len(paths)))
-    if channels == 1:
-        return _grey(pixels)
-    return pixels
+    pixels = _decoded(paths, height, width)
+    return _grey(pixels) if channels == 1 else pixels
 
 
 def find(places: Sequence[Path]) -> list[Path]:
@@ -166,10 +159,20 @@ def _cut_away(paths: Sequence[Path]) -> float:
     return statistics.median(1 - min(size) / max(size) for path in sample if (size := _file_size(path)))
 
 
-def _fill(pixels: np.ndarray, paths: Sequence[Path], start: int, count: int = BATCH) -> list[Failure]:
-    """Read so many files into their places; gives those that cannot be read."""
+def _decoded(paths: Sequence[Path], height: int, width: int) -> np.ndarray:
+    """The files as uint8, N x 3 x H x W."""
+    pixels = np.empty((len(paths), 3, height, width), np.uint8)
+    starts = range(0, len(paths), BATCH)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        batches = list(pool.map(functools.partial(_fill, pixels, paths), starts))
+    _refuse([failure for failures in batches for failure in failures])
+    return pixels
+
+
+def _fill(pixels: np.ndarray, paths: Sequence[Path], start: int) -> list[Failure]:
+    """Read a batch of files into their places; gives those that cannot be read."""
     failures: list[Failure] = []
-    for index in range(start, min(start + count, len(paths))):
+    for index in range(start, min(start + BATCH, len(paths))):
         try:
             image = _decode(paths[index], (pixels.shape[3], pixels.shape[2]))
         except Exception as problem:  # noqa: BLE001 (damaged files make decoders raise whatever they like)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from gnap_search.contracts import Data, Split
+from gnap_search.contracts import Data, Split, digest
 from gnap_search.errors import UserError
 
 SEED = 1789  # of the splits alone: a study's seed must not change what its test images are
@@ -50,9 +50,9 @@ def complete(
         "test": usual if shares.test is None else shares.test,
         "validation": min(usual, MOST_VALIDATION) if shares.validation is None else shares.validation,
     }
-    for part, count in wanted.items():
-        if part not in splits:
-            splits["train"], splits[part] = _cut(splits["train"], count, random)
+    cut = tuple(part for part in wanted if part not in splits)
+    for part in cut:
+        splits["train"], splits[part] = _cut(splits["train"], wanted[part], random)
     return Data(
         name=name,
         classes=tuple(classes),
@@ -61,6 +61,7 @@ def complete(
         test=splits["test"],
         augmentation=_usual_augmentation(splits["train"]) if augmentation is None else augmentation,
         digest=digest(splits[part] for part in NAMES),
+        cut=cut,
     )
 
 
@@ -118,22 +119,45 @@ def refuse_unwritable(name: str, classes: Iterable[str]) -> None:
 
 
 def told(data: Data) -> str:
-    """What was read, in words."""
+    """What was read, in words, and what of it makes accuracies too good."""
     counts = [f"{len(split):,}" for split in (data.train, data.validation, data.test)]
-    return (
+    read = (
         f"{data.name}: {len(data.classes):,} classes, {'/'.join(counts)} images of "
         f"{' x '.join(map(str, data.shape))} for training, validation and test"
     )
+    return "; ".join([read, *_copies_told(data)])
 
 
-def digest(splits: Iterable[Split]) -> str:
-    """SHA-256 over the shapes, pixels and labels of the splits, in order."""
-    total = hashlib.sha256()
-    for split in splits:
-        total.update(repr(split.images.shape).encode())
-        total.update(np.ascontiguousarray(split.images).data)
-        total.update(split.labels.astype("<i8").tobytes())
-    return total.hexdigest()
+def without_copies(split: Split) -> Split:
+    """The first of all images with the same pixels and the same class; their order stays."""
+    seen: dict[tuple[bytes, int], int] = {}
+    for index, key in enumerate(zip(_fingerprints(split), split.labels.tolist(), strict=True)):
+        seen.setdefault(key, index)
+    return split if len(seen) == len(split) else _part(split, np.array(list(seen.values())))
+
+
+def _copies_told(data: Data) -> Iterator[str]:
+    """That an image for training is there to choose or to test by as well, or that it has several classes."""
+    splits = {"train": data.train, "validation": data.validation, "test": data.test}
+    prints = {part: _fingerprints(split) for part, split in splits.items()}
+    known, classes = set(prints["train"]), dict[bytes, int]()
+    for part, others in {"validation": "training", "test": "training or validation"}.items():
+        if count := sum(pixels in known for pixels in prints[part]):
+            yield f"{part} images that are, to the last pixel, among those for {others}: {count:,}"
+        known.update(prints[part])
+    contradicted = {
+        pixels
+        for part, split in splits.items()
+        for pixels, label in zip(prints[part], split.labels.tolist(), strict=True)
+        if classes.setdefault(pixels, label) != label
+    }
+    if contradicted:
+        yield f"images in several classes: {len(contradicted):,}"
+
+
+def _fingerprints(split: Split) -> list[bytes]:
+    """A few bytes for each image, by which it is known."""
+    return [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in split.images]
 
 
 def held_out(labels: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
@@ -186,6 +210,7 @@ def _cut(split: Split, count: int, random: np.random.Generator) -> tuple[Split, 
 
 
 def _part(split: Split, chosen: np.ndarray) -> Split:
+    """The images that are marked, or those of these places."""
     return Split(split.images[chosen], split.labels[chosen])
 
 

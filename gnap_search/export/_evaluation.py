@@ -7,19 +7,19 @@ import dataclasses
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 
 from gnap_search import catalog
-from gnap_search.contracts import Data, ExporterModule, Predict, Split
+from gnap_search.contracts import Data, ExporterModule, Predict, Split, SplitName
 from gnap_search.errors import UserError
 from gnap_search.export import _scoring
 from gnap_search.export._size import Size
+from gnap_search.structure import Shape
 from gnap_search.structure.cost import Cost
 from gnap_search.threads import one_thread
 
-SplitName = Literal["train", "validation", "test"]
 WARM_UP, MOST_CALLS, MOST_SECONDS = 5, 200, 1.0
 
 
@@ -29,7 +29,7 @@ class Evaluation:
 
     `accuracy` lies in [0, 1], `memory` is in bytes (see `LoadedModel`). The latencies are those of one image
     at a time, median and 95th percentile; `images_per_second` is reached with 64 at a time. Each includes the
-    way from numpy and back.
+    way from numpy and back. `doubt` says, where it is not empty, why the accuracy may be too good.
     """
 
     path: Path
@@ -43,6 +43,7 @@ class Evaluation:
     latency_median_seconds: float
     latency_p95_seconds: float
     images_per_second: float
+    doubt: str = ""
 
 
 def evaluate(path: Path, data: Data, split: SplitName = "test") -> Evaluation:
@@ -56,7 +57,7 @@ def evaluate(path: Path, data: Data, split: SplitName = "test") -> Evaluation:
     """
     name = format_of(path)
     exporter = cast(ExporterModule, catalog.implementation("export", name))
-    chosen: Split = getattr(data, split)
+    chosen = data.part(split)
     with one_thread():
         loaded = exporter.load(path, data.shape)
         _refuse_other_classes(path, loaded.notes, data)
@@ -75,7 +76,20 @@ def evaluate(path: Path, data: Data, split: SplitName = "test") -> Evaluation:
         latency_median_seconds=float(np.median(single)),
         latency_p95_seconds=float(np.percentile(single, 95)),
         images_per_second=64 / float(np.median(batched)),
+        doubt=_doubt(loaded.notes, data, split),
     )
+
+
+def made_for(path: Path) -> tuple[Shape, tuple[str, ...]]:
+    """The shape of the images that a file takes, and its classes; none where it keeps no names of them.
+
+    Raises:
+        UserError: the file is missing, damaged or of no known format, or does not say which images it takes.
+    """
+    exporter = cast(ExporterModule, catalog.implementation("export", format_of(path)))
+    with one_thread():
+        loaded = exporter.load(path, None)
+    return loaded.shape, tuple(map(str, loaded.notes.get("classes", ())))
 
 
 def side_of(path: Path) -> int | None:
@@ -118,6 +132,18 @@ def _refuse_other_classes(path: Path, notes: Mapping[str, Any], data: Data) -> N
             f"{path.name} has the classes {', '.join(map(str, names))} and {data.name} has "
             f"{', '.join(data.classes)}: evaluate it on the same ones, in the same order."
         )
+
+
+def _doubt(notes: Mapping[str, Any], data: Data, split: SplitName) -> str:
+    """A sentence where a split that is cut is not the one that was set aside when the file was trained."""
+    known = notes.get("held_out")
+    if split not in data.cut or not isinstance(known, dict) or known.get(split) == data.held_out.get(split):
+        return ""
+    return (
+        f"these {split} images are cut from {data.name}, and are not those that were set aside when the "
+        "network was trained: it may have been trained on some of them; --split all scores all images of a "
+        "folder of new ones"
+    )
 
 
 def _call_seconds(predict: Predict, split: Split, batch: int) -> list[float]:

@@ -118,6 +118,7 @@ class Original:
             "dataset": self._data.name,
             "classes": list(self._data.classes),
             "image": {"channels": channels, "height": height, "width": width},
+            "held_out": self._data.held_out,
         }
 
     def _calibration(self) -> np.ndarray:

@@ -181,7 +181,10 @@ def evaluation(found: Evaluation) -> RenderableType:
     """A model file's worth and cost."""
     table = _grid(22)
     table.add_row("file", f"{found.path} ({found.format})")
-    table.add_row(f"{found.split} accuracy", f"{wording.accuracy(found.accuracy)} of {found.images:,} images")
+    which = "accuracy" if found.split == "all" else f"{found.split} accuracy"
+    table.add_row(which, f"{wording.accuracy(found.accuracy)} of {found.images:,} images")
+    if found.doubt:
+        table.add_row("", found.doubt)
     table.add_row("parameters", f"{found.cost.parameters:,} ({found.cost.total:,} with zeros)")
     table.add_row("weights", wording.count(found.cost.weights))
     table.add_row("MACs", f"{found.cost.macs:,} ({found.cost.live_macs:,} without zeros)")

@@ -85,6 +85,7 @@ def keep_last(trial: Trial, data: Data) -> tuple[Path, float]:
     notes = {
         "dataset": data.name,
         "classes": list(data.classes),
+        "held_out": data.held_out,
         "method": trial.plan.method,
         "point": point.id,
         "config": dict(trial.plan.settings),

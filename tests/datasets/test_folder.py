@@ -1,4 +1,5 @@
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,27 @@ def test_splits_have_other_usual_names(image_folder):
     folder = image_folder({"Training/a": 20, "Training/b": 20, "Testing/a": 3, "Testing/b": 3})
     data = datasets.load(str(folder))
     assert (data.classes, sizes(data)) == (("a", "b"), [34, 6, 6])
+
+
+def test_copies_are_passed_over_where_splits_are_cut(image_folder):
+    folder = image_folder({"a": 20, "b": 20})
+    once = datasets.load(str(folder))
+    for number in range(10):
+        shutil.copy(folder / "a" / f"{number}.png", folder / "a" / f"{number} (1).png")
+    shutil.copy(folder / "b" / "0.png", folder / "a" / "z.png")  # an image of two classes stays in both
+    data = datasets.load(str(folder))
+    assert (sizes(once), sizes(data)) == ([28, 6, 6], [29, 6, 6])
+    assert "images in several classes: 1" in data.note
+    assert "copies of other images passed over: 10" in data.note
+
+
+def test_copies_in_splits_that_are_given_stay_and_are_told(image_folder):
+    counts = {"train": 10, "val": 3, "test": 2}
+    folder = image_folder({f"{part}/{name}": count for part, count in counts.items() for name in "ab"})
+    shutil.copy(folder / "train" / "a" / "0.png", folder / "test" / "a" / "again.png")
+    data = datasets.load(str(folder))
+    assert sizes(data) == [20, 6, 5]
+    assert "test images that are, to the last pixel, among those for training or validation: 1" in data.note
 
 
 def test_missing_splits_are_cut_from_train(image_folder):

@@ -145,9 +145,18 @@ def test_a_function_that_cannot_be_found_is_refused(tmp_path, monkeypatch, name,
 
 
 def test_what_was_read_is_told(returned):
-    data = returned(f"{GREY}, {LABELS}")
+    data = returned(f"np.random.default_rng(0).integers(0, 256, (30, 8, 8), dtype=np.uint8), {LABELS}")
     assert (
         data.note == f"{data.name}: 3 classes, 22/4/4 images of 1 x 8 x 8 for training, validation and test"
+    )
+
+
+def test_images_that_are_learnt_and_asked_for_are_told(returned):
+    unlike = "np.random.default_rng(0).integers(0, 256, (30, 8, 8), dtype=np.uint8)"
+    data = returned(f"{{'train': ({unlike}, {LABELS}), 'test': ({unlike}[:6], [0, 1, 2, 0, 2, 1])}}")
+    assert data.note.endswith(
+        "for training, validation and test; test images that are, to the last pixel, among those for "
+        "training or validation: 6; images in several classes: 2"
     )
 
 

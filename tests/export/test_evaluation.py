@@ -68,6 +68,31 @@ def test_a_foreign_file_is_counted_and_scored(tmp_path: Path, data: Data, batch:
     assert 0 <= evaluation.accuracy <= 1
 
 
+def test_a_split_that_is_cut_anew_is_doubted(tmp_path: Path, data: Data) -> None:
+    file = foreign(tmp_path / "ours.onnx")
+    proto = onnx.load(file)
+    notes = {"held_out": data.held_out, "classes": list(data.classes)}
+    helper.set_model_props(proto, {"gnap_search": json.dumps(notes)})
+    onnx.save(proto, file)
+    cut = dataclasses.replace(data, cut=("validation", "test"))
+    less = Split(data.test.images[1:], data.test.labels[1:])
+    assert not evaluate(file, cut).doubt
+    assert (
+        "may have been trained on some of them" in evaluate(file, dataclasses.replace(cut, test=less)).doubt
+    )
+    assert not evaluate(file, dataclasses.replace(data, test=less)).doubt  # it came with the data
+
+
+def test_all_images_of_all_splits_are_scored(tmp_path: Path, data: Data) -> None:
+    file, generator = foreign(tmp_path / "theirs.onnx"), np.random.default_rng(1)
+    other = Split(generator.integers(0, 256, (7, *IMAGE), np.uint8), np.zeros(7, np.int64))
+    found = evaluate(file, dataclasses.replace(data, train=other), "all")
+    parts = [evaluate(file, dataclasses.replace(data, train=other), part) for part in ("train", "test")]
+    right = parts[0].accuracy * 7 + 2 * parts[1].accuracy * len(data.test)
+    assert (found.images, found.split) == (7 + 2 * len(data.test), "all")
+    assert found.accuracy == pytest.approx(right / found.images)
+
+
 def test_the_batch_that_a_file_is_made_for_changes_nothing(tmp_path: Path, data: Data) -> None:
     free = evaluate(foreign(tmp_path / "free.onnx"), data)
     fixed = evaluate(foreign(tmp_path / "fixed.onnx", 7), data)

@@ -123,3 +123,17 @@ def test_a_folder_is_evaluated_at_the_size_that_a_file_takes(
     assert verbs.evaluate(file, dataset=str(pictures)).images == 3
     with pytest.raises(UserError, match=f"takes images of 1 x {SIDE} x {SIDE}"):
         verbs.evaluate(file, dataset=str(pictures), image_size=20)
+
+
+def test_all_pictures_of_a_folder_of_new_ones_are_scored(run: Run, pictures: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "new")
+    file, labels = tmp_path / "new" / "model.safetensors", sorted(one.name for one in pictures.iterdir())
+    fresh = tmp_path / "fresh" / "test" / labels[0]  # one class, one split, two pictures of another size
+    fresh.mkdir(parents=True)
+    for number in range(2):
+        Image.new("RGB", (90, 70), (9 * number, 0, 0)).save(fresh / f"{number}.png")
+    found = verbs.evaluate(file, dataset=str(tmp_path / "fresh"), split="all")
+    assert (found.images, found.split, found.doubt) == (2, "all", "")
+    fresh.rename(fresh.with_name("gnu"))
+    with pytest.raises(UserError, match=f"has a class 'gnu'; known are {', '.join(labels)}"):
+        verbs.evaluate(file, dataset=str(tmp_path / "fresh"), split="all")
