@@ -29,6 +29,7 @@ AVERAGED = (
     "live_macs",
     "training_macs",
 )  # of a point
+UNSAID = ("weights", "macs", "live_macs", "training_macs")  # of a point: 0 where a record does not say it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,8 +145,9 @@ class Contender:
         return fitting[-1] if fitting else None
 
     def told(self, point: Point) -> dict[str, Any]:
-        """What a record of its front says of a point."""
-        return point.told(self.tested.get(point.id))
+        """What a record of its front says of a point; null is what nobody knows."""
+        told = point.told(self.tested.get(point.id))
+        return {**told, **{key: told[key] or None for key in UNSAID}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -232,7 +234,6 @@ class Comparison:
                 {
                     **contender.told(mean.point),
                     "test_deviation": mean.test.deviation,
-                    "training_macs": mean.point.training_macs,
                     "seeds": mean.seeds,
                 }
                 for mean in contender.means
@@ -300,7 +301,8 @@ def _confirmed_means(run: Run) -> Iterator[Mean]:
         repeats = confirmed[point.id].repeats if point.id in confirmed else ()
         if len(repeats) > 1:
             keys = ("validation_accuracy", "parameters", "macs")
-            mean = _averaged(point, {key: [getattr(one, key) for one in repeats] for key in keys})
+            rest = dataclasses.replace(point, weights=0, live_macs=0, training_macs=0)  # nobody counted them
+            mean = _averaged(rest, {key: [getattr(one, key) for one in repeats] for key in keys})
             test = confirmed[point.id].spread("test_accuracy")
             yield Mean(run.method(point.trial), mean, test, len(repeats))
 

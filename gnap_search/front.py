@@ -206,9 +206,10 @@ class Front:
         fitting = [point for point in self._points if budget.admits(point)]
         if not fitting:
             nearest = min(self._points, key=lambda point: max(0.0, *budget.violations(point)))
+            training = "" if budget.max_training_macs is None else f", {nearest.training_macs:,} of training"
             raise UserError(
                 f"No point of the front has {budget}; the nearest is {nearest.id} with "
-                f"{nearest.parameters:,} parameters, {nearest.macs:,} MACs and "
+                f"{nearest.parameters:,} parameters, {nearest.macs:,} MACs{training} and "
                 f"{nearest.validation_accuracy:.2%} validation accuracy."
             )
         return fitting

@@ -22,7 +22,7 @@ from typing import Any
 from gnap_search.contracts import Data
 from gnap_search.errors import UserError
 from gnap_search.export import Exported, Original
-from gnap_search.front import Budget, Front
+from gnap_search.front import Budget
 from gnap_search.reference import RECORD
 from gnap_search.repeats import Repeated, repeated
 from gnap_search.report import record, repetition
@@ -61,7 +61,7 @@ def publish(run: Run, load: Callable[[], Data], budget: Budget, directory: Path)
         texts = _write_texts(run, told, draft)
         about = {
             **_shared(run, data, budget),
-            "hypervolume": Front(points).hypervolume(),
+            "hypervolume": run.front().of(points).hypervolume(),
             "points": told,
             "configurations": [_means(one) for one in repeated(run.results) if one.seeds > 1],
             "files": [_digest(path) for path in texts],
@@ -108,6 +108,7 @@ def _shared(run: Run, data: Data, budget: Budget) -> dict[str, Any]:
         "method": study.method,
         "network": study.network,
         "task": study.task,
+        "objectives": list(study.objectives),
         "trials": study.trials,
         "epochs": study.epochs,
         "limits": {name: limit for name, limit in vars(budget).items() if limit is not None},

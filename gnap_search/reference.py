@@ -96,7 +96,8 @@ def _point(told: Mapping[str, Any]) -> Point:
         parameters=told["parameters"],
         weights=told.get("weights", 0),
         macs=told.get("macs", 0),
-        live_macs=0,
+        live_macs=told.get("live_macs", 0),
+        training_macs=told.get("training_macs", 0),
         validation_accuracy=told["validation_accuracy"],
         validation_loss=math.nan,
         training_loss=math.nan,
@@ -116,6 +117,7 @@ def _averaged(told: Mapping[str, Any]) -> tuple[Point, Spread, int]:
         "trial": told["trial"],
         "epoch": told["epoch"],
         "parameters": round(spreads["parameters"].mean),
+        "macs": round(told["macs"]["mean"]) if isinstance(told.get("macs"), Mapping) else 0,
         "validation_accuracy": spreads["validation_accuracy"].mean,
     }
     return _point(mean), spreads["test_accuracy"], len(told["seeds"])

@@ -124,12 +124,13 @@ def _train(trial: Trial, front: Front, listener: Listener) -> None:
 
 
 def _drop_needless(trial: Trial) -> None:
-    """Delete the networks that are followed by one as large, which nobody will want."""
-    largest = 0
+    """Delete the networks that are followed by one of their size, which is wanted in their place."""
+    later: dict[int, int] = {}  # parameters -> the fewest MACs of a later network with so many
     for point in reversed(trial.points):
-        if point.parameters <= largest:
+        fewest = later.get(point.parameters)
+        if fewest is not None and fewest <= point.macs:
             _network(trial.folder, point).unlink(missing_ok=True)
-        largest = max(largest, point.parameters)
+        later[point.parameters] = point.macs if fewest is None else min(fewest, point.macs)
 
 
 def _network(folder: Path, point: Point) -> Path:

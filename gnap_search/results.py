@@ -57,6 +57,8 @@ class Point:
             "parameters": self.parameters,
             "weights": self.weights,
             "macs": self.macs,
+            "live_macs": self.live_macs,
+            "training_macs": self.training_macs,
             "validation_accuracy": self.validation_accuracy,
             "test_accuracy": test_accuracy,
         }

@@ -166,7 +166,7 @@ class Run:
             for point in front.points
             if point.id in confirmed
         ]
-        return front.find(Front(believed).knee().id) if believed else front.knee()
+        return front.find(Front(believed, costs=front.costs).knee().id) if believed else front.knee()
 
     def refuse_other_data(self, digest: str) -> None:
         """See that data are those of the study: accuracies on other images would say nothing.

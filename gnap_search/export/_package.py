@@ -131,6 +131,11 @@ def _replace(directory: Path, draft: Path) -> None:
 
     The manifest comes last: after a crash the former one still says what there may be to remove.
     """
+    for path in draft.iterdir():
+        if (directory / path.name).is_dir():
+            raise UserError(
+                f"{directory / path.name} is a folder; move it, or export to another place with -o."
+            )
     for name in _left_behind(directory, draft):
         (directory / name).unlink()
     for path in sorted(draft.iterdir(), key=lambda path: (path.name == MANIFEST, path.name)):
@@ -149,7 +154,8 @@ def _beside(directory: Path, manifest: Mapping[str, Any]) -> list[dict[str, Any]
     network = json.loads(json.dumps({key: manifest.get(key) for key in IDENTITY}))
     if network != {key: earlier.get(key) for key in IDENTITY}:
         return []
-    return [file for file in earlier["files"] if file["file"] not in new]
+    there = [file for file in earlier["files"] if (directory / file["file"]).is_file()]
+    return [file for file in there if file["file"] not in new]
 
 
 def _earlier(directory: Path) -> dict[str, Any]:

@@ -26,6 +26,8 @@ COLUMNS = (
     "parameters",
     "weights",
     "macs",
+    "live_macs",
+    "training_macs",
     "validation_accuracy",
     "test_accuracy",
 )
@@ -85,7 +87,7 @@ def comparison_as_csv(comparison: Comparison) -> str:
     writer.writerow(["study", *COLUMNS, "on_common_front"])
     for study in record["studies"]:
         for point in study["points"]:
-            values = [point[column] for column in COLUMNS]
+            values = ["" if point[column] is None else point[column] for column in COLUMNS]
             writer.writerow([study["study"], *values, int((study["study"], point["id"]) in standing)])
     return text.getvalue()
 

@@ -68,6 +68,7 @@ def test_published_fronts_are_compared_by_their_means(run: Run) -> None:
     assert (mean["parameters"], mean["seeds"]) == (round(told["parameters"]["mean"]), len(told["seeds"]))
     assert mean["test_accuracy"] == told["test_accuracy"]["mean"]
     assert mean["test_deviation"] == told["test_accuracy"]["standard_deviation"]
+    assert (mean["weights"], mean["macs"]) == (None, None), "such a record does not say"
 
 
 def test_a_published_front_is_no_study(run: Run) -> None:

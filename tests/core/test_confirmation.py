@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from gnap_search import spec, verbs
+from gnap_search.comparison import Contender
 from gnap_search.confirmation import Confirmed, Repeat, Spread
 from gnap_search.errors import UserError
+from gnap_search.front import Front
 from gnap_search.results import History, Point
 from gnap_search.runs import Run
 
@@ -37,6 +40,31 @@ def run(tmp_path: Path, make_point: MakePoint) -> Run:
         (folder / "plan.json").write_text(json.dumps({"seed": (7, 1, 8)[trial], "settings": {}}))
         History(folder / "history.jsonl").append(make_point(trial, epoch, parameters, accuracy))
     return Run(tmp_path / "one")
+
+
+def test_the_confirmed_knee_is_that_of_the_objectives(run: Run) -> None:
+    costs = {"0-1": 50, "0-2": 60, "1-2": 70, "2-2": 9_000}  # of training, in the thousands
+    for trial in range(3):
+        history = History(run.folder / "trials" / str(trial) / "history.jsonl")
+        points = [dataclasses.replace(one, training_macs=1_000 * costs[one.id]) for one in history]
+        history.rewrite(points)
+    study = run.study.model_copy(update={"objectives": ("accuracy", "training_macs")})
+    (run.folder / "study.toml").write_text(study.to_toml())
+    again = Run(run.folder)
+    as_searched = {
+        one.id: Confirmed((Repeat(0, one.validation_accuracy, 0.5, one.parameters, one.macs),))
+        for one in again.front().points
+    }
+    again.keep_confirmed(as_searched)
+    assert again.confirmed_knee() == again.front().knee() != Front(again.front().points).knee()
+
+
+def test_means_of_what_was_confirmed_say_what_nobody_counted_as_unknown(run: Run) -> None:
+    run.keep_confirmed({"0-2": repeats(0.9, 0.8)})
+    (side,) = [Contender.of(run, averaged=True)]
+    told = side.told(side.means[0].point)
+    assert (told["parameters"], told["macs"]) == (100, 9)
+    assert (told["weights"], told["live_macs"], told["training_macs"]) == (None, None, None)
 
 
 def test_a_single_value_has_no_spread_and_several_have_the_samples() -> None:

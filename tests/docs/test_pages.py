@@ -42,6 +42,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for all pages, so that they share a study; it has pictures, as the reader has."""
     place = tmp_path_factory.mktemp("desk")
     _write_pictures(place / "pictures")
+    _write_pictures(place / "new-pictures")
     return place
 
 

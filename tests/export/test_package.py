@@ -171,6 +171,9 @@ def test_another_format_of_the_same_network_joins_the_first(
     manifest = json.loads((tmp_path / "model.json").read_text())
     assert [file["file"] for file in manifest["files"]] == ["model.safetensors", "model.c"]
     assert "model.c" in (tmp_path / "model.md").read_text()
+    (tmp_path / "model.c").unlink()
+    package(model, ["safetensors"], tmp_path, data, {"point": "0-3"})
+    assert "model.c" not in (tmp_path / "model.json").read_text() + (tmp_path / "model.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -257,6 +260,17 @@ def test_a_disk_without_room_writes_nothing(name: str, model: Classifier, data: 
 def test_a_file_in_the_way_is_named(model: Classifier, data: Data, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     assert str(tmp_path / "file" / "new") in refused(model, data, tmp_path / "file" / "new")
+
+
+def test_a_folder_in_the_way_leaves_an_earlier_export_whole(
+    model: Classifier, data: Data, tmp_path: Path
+) -> None:
+    package(model, ["safetensors"], tmp_path, data, {"point": "old"})
+    (tmp_path / "model.c").mkdir()
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    with pytest.raises(UserError, match=r"model\.c is a folder; move it, or export to another place with -o"):
+        package(model, ["c"], tmp_path, data, {"point": "new"})
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
 
 
 def test_a_file_that_answers_otherwise_is_not_kept(

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import gnap_search
 from gnap_search import datasets, spec
+from gnap_search import refit as refits
 from gnap_search.contracts import Data
 from gnap_search.errors import UserError
 from gnap_search.front import Budget, Front
@@ -94,7 +101,10 @@ def test_the_validation_images_are_trained_on_too(run: Run, tmp_path: Path) -> N
     assert kept == {
         point.epoch
         for point in points
-        if all(later.parameters < point.parameters for later in points[point.epoch :])
+        if not any(
+            later.parameters == point.parameters and later.macs <= point.macs
+            for later in points[point.epoch :]
+        )
     }
     assert ear.heard[0].startswith(f"trained on {images} images now, all for validation but 10 among them;")
     assert told["refit"]["images"] == images and told["refit"]["searched"] == searched.told(None)
@@ -103,6 +113,26 @@ def test_the_validation_images_are_trained_on_too(run: Run, tmp_path: Path) -> N
     card = (tmp_path / "new" / "model.md").read_text()
     assert f"| the point that was searched, {searched.parameters:,} parameters |" in card
     assert list(run.points()) == before, "the study stays as it is"
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 3)), min_size=1, max_size=8))
+def test_whatever_may_be_wanted_is_kept(
+    make_point: Callable[..., Point], sizes: list[tuple[int, int]]
+) -> None:
+    points = [
+        dataclasses.replace(make_point(0, epoch, parameters, 0.5), macs=macs)
+        for epoch, (parameters, macs) in enumerate(sizes, start=1)
+    ]
+    with tempfile.TemporaryDirectory() as place:
+        trial = cast(Trial, SimpleNamespace(points=points, folder=Path(place)))
+        (trial.folder / "models").mkdir()
+        for point in points:
+            refits._network(trial.folder, point).touch()
+        refits._drop_needless(trial)
+        for limits in (Budget(), *(Budget(most, macs) for most in range(1, 5) for macs in (2, None))):
+            wanted = refits._wanted(points, limits)
+            assert wanted is None or refits._network(trial.folder, wanted).exists()
 
 
 def test_one_that_was_broken_off_goes_on_and_one_that_has_ended_is_not_repeated(

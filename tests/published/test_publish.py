@@ -15,6 +15,7 @@ from gnap_search import datasets, request, spec
 from gnap_search.confirmation import Confirmed, Repeat
 from gnap_search.contracts import Data
 from gnap_search.errors import UserError
+from gnap_search.reference import Reference
 from gnap_search.runs import Run
 from gnap_search.search.lock import DriverLock
 from gnap_search.training import configurations, loop, summary
@@ -129,6 +130,20 @@ def test_what_points_were_confirmed_with_is_published(runs: Path, tmp_path: Path
     assert point["confirmed"] == confirmed.told() == file.notes["confirmed"]
     (row,) = csv.DictReader((tmp_path / "new" / "front.csv").read_text().splitlines())
     assert (row["confirmed_seeds"], row["confirmed_parameters"]) == ("2", "200.0")
+    assert [(mean.macs, mean.parameters) for mean, _, _ in Reference.read(tmp_path / "new").repeated] == [
+        (9, 200)
+    ]
+
+
+def test_the_hypervolume_is_that_of_the_objectives(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "searched", tmp_path / "runs" / "searched")
+    run = Run(tmp_path / "runs" / "searched")
+    study = run.study.model_copy(update={"objectives": ("accuracy", "parameters", "macs")})
+    (run.folder / "study.toml").write_text(study.to_toml())
+    gnap_search.publish("searched", runs=tmp_path / "runs", directory=tmp_path / "new")
+    told = record(tmp_path / "new")
+    assert told["objectives"] == ["accuracy", "parameters", "macs"]
+    assert told["hypervolume"] == pytest.approx(Run(run.folder).front().hypervolume())
 
 
 def test_settings_that_a_search_left_out_stay_at_their_defaults(runs: Path, tmp_path: Path) -> None:
