@@ -133,9 +133,7 @@ def _replace(directory: Path, draft: Path) -> None:
     """
     for path in draft.iterdir():
         if (directory / path.name).is_dir():
-            raise UserError(
-                f"{directory / path.name} is a folder; move it, or export to another place with -o."
-            )
+            raise UserError(f"{directory / path.name} is a folder; move it, or name another place with -o.")
     for name in _left_behind(directory, draft):
         (directory / name).unlink()
     for path in sorted(draft.iterdir(), key=lambda path: (path.name == MANIFEST, path.name)):

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 import gnap_search
@@ -115,7 +116,7 @@ def test_the_validation_images_are_trained_on_too(run: Run, tmp_path: Path) -> N
     assert list(run.points()) == before, "the study stays as it is"
 
 
-@settings(max_examples=60)
+@examples(max_examples=60)
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 3)), min_size=1, max_size=8))
 def test_whatever_may_be_wanted_is_kept(
     make_point: Callable[..., Point], sizes: list[tuple[int, int]]
