@@ -142,9 +142,7 @@ def test_a_budget_that_no_point_meets_names_the_nearest(
 
 def test_a_budget_of_training_that_no_point_meets_tells_what_the_nearest_took(make_point: MakePoint) -> None:
     front = Front([dataclasses.replace(make_point(0, 1, 100, 0.9), training_macs=7_000)])
-    with pytest.raises(
-        UserError, match=r"0-1 with 100 parameters, 4,000 MACs, 7,000 of training and 90"
-    ):
+    with pytest.raises(UserError, match=r"0-1 with 100 parameters, 4,000 MACs, 7,000 of training and 90"):
         front.within(Budget(max_training_macs=5))
 
 
