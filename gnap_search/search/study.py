@@ -34,6 +34,7 @@ def refuse_conflicts(
     if not (folder / "study.toml").is_file():
         _refuse_unwritable(folder)
         return
+    Run(folder).refuse_unsearched()
     refuse_if_driven(folder)
     _refuse_other_storage(Run(folder), launch)
     kept = Run(folder).study
