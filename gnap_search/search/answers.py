@@ -112,8 +112,11 @@ def _trials(run: Run) -> list[FrozenTrial]:
     with cluster.silence(verbose=False):
         held = storage.connect(run.folder, run.launch.storage)
         try:
-            return optuna.load_study(study_name=run.name, storage=held).get_trials(deepcopy=False)
+            name = storage.name_in(held, run.folder, run.launch.storage)
+            return optuna.load_study(study_name=name, storage=held).get_trials(deepcopy=False)
         except KeyError:
+            if run.with_folder():
+                raise storage.lost(run, held) from None
             return []
         except (optuna.exceptions.StorageInternalError, DBAPIError) as problem:
             address = storage.shown(run.launch.storage or storage.own(run.folder))

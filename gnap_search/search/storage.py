@@ -16,6 +16,7 @@ from sqlalchemy import exc as sql
 
 from gnap_search import errors
 from gnap_search.errors import UserError
+from gnap_search.runs import Run
 
 PATIENCE = 60  # seconds that a writer waits for SQLite's lock
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR)
@@ -45,6 +46,28 @@ def connect(folder: Path, url: str | None) -> RDBStorage:
 def own(folder: Path) -> str:
     """The URL of the database in a run folder, whatever the folder is called."""
     return URL.create("sqlite", database=str((folder / "study.db").absolute())).render_as_string()
+
+
+def name_in(held: RDBStorage, folder: Path, url: str | None) -> str:
+    """The name that the study of a folder has in its storage.
+
+    A database in the folder holds one study alone, under the name that the folder had when it began.
+    """
+    names = optuna.get_all_study_names(held) if url is None else []
+    return names[0] if len(names) == 1 else folder.name
+
+
+def lost(run: Run, held: RDBStorage) -> UserError:
+    """What to say where a run has trained, and its storage has no trials under its name."""
+    mark = run.environment.get("run")
+    summaries = optuna.get_all_study_summaries(held, include_best_trial=False)
+    began_as = [one.study_name for one in summaries if mark and one.user_attrs.get("run") == mark]
+    if began_as and run.name not in began_as:
+        return UserError(
+            f"Study {run.name!r} was named {began_as[0]!r} when it began, and its storage keeps its trials "
+            "under that name; give the folder that name again."
+        )
+    return UserError(f"The storage has lost the trials of {run.name!r}; restore it, or take another --study.")
 
 
 def study_names(storage: RDBStorage) -> list[str]:

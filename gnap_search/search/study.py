@@ -70,14 +70,14 @@ def opened(
     if exists:
         _refuse_other_data(folder, digest)
     if launch.storage or (folder / "study.db").is_file():
-        _refuse_other_trials(folder, storage.connect(folder, launch.storage), exists=exists)
+        _refuse_other_trials(folder, launch.storage, exists=exists)
     elif exists:
         raise UserError(f"Study {folder.name!r} has lost its study.db; restore it, or take another --study.")
     with storage.told_in_a_sentence(folder, f"`gnap-search resume {found_by(folder)}`"):
         _make(folder)
         with DriverLock(folder):
             held = storage.connect(folder, launch.storage)
-            trials = storage.study(held, folder.name, study.costs)
+            trials = storage.study(held, storage.name_in(held, folder, launch.storage), study.costs)
             _keep_environment(folder, digest)
             if launch.storage and not exists:
                 _claim(trials, folder)
@@ -153,16 +153,18 @@ def _refuse_other_storage(run: Run, launch: spec.Launch) -> None:
         raise UserError(f"Study {run.name!r} keeps its trials in {kept}; give the same --storage as then.")
 
 
-def _refuse_other_trials(folder: Path, held: optuna.storages.RDBStorage, *, exists: bool) -> None:
+def _refuse_other_trials(folder: Path, url: str | None, *, exists: bool) -> None:
     """A storage may be shared by many folders: the study in it must be this folder's own."""
-    present = folder.name in storage.study_names(held)
-    held.remove_session()
-    if present and not exists:
-        raise UserError(f"The storage holds another study named {folder.name!r}; take another --study.")
-    if not present and exists and Run(folder).with_folder():
-        raise UserError(
-            f"The storage has lost the trials of {folder.name!r}; restore it, or take another --study."
-        )
+    held = storage.connect(folder, url)
+    try:
+        name = storage.name_in(held, folder, url)
+        present = name in storage.study_names(held)
+        if present and not exists:
+            raise UserError(f"The storage holds another study named {name!r}; take another --study.")
+        if not present and exists and Run(folder).with_folder():
+            raise storage.lost(Run(folder), held)
+    finally:
+        held.remove_session()
 
 
 def _shown(value: Any) -> str:

@@ -130,6 +130,32 @@ def test_a_storage_that_was_emptied_is_told(tmp_path: Path):
     refused(tmp_path / "one", small_study(), "has lost the trials of 'one'")
 
 
+def test_a_folder_that_was_renamed_goes_on_with_its_own_trials(tmp_path: Path):
+    with study.opened(small_study(), tmp_path / "one", HERE, digits().digest) as ledger:
+        ledger.ask()
+    (tmp_path / "one" / "trials" / "0").mkdir(parents=True)
+    (tmp_path / "one").rename(tmp_path / "another")
+    assert answers.asked(Run(tmp_path / "another")) == (1, set())
+    with study.opened(small_study(), tmp_path / "another", HERE, digits().digest) as ledger:
+        assert ledger.originals == 1
+    held = storage.connect(tmp_path / "another", None)
+    assert storage.study_names(held) == ["one"], "none is made beside it"
+    held.engine.dispose()
+
+
+def test_a_renamed_folder_whose_trials_lie_elsewhere_is_told_their_name(tmp_path: Path):
+    place = spec.Launch(storage=f"sqlite:///{tmp_path}/shared.db")
+    with study.opened(small_study(), tmp_path / "one", place, digits().digest) as ledger:
+        ledger.ask()
+    (tmp_path / "one" / "trials" / "0").mkdir(parents=True)
+    (tmp_path / "one").rename(tmp_path / "another")
+    words = "'another' was named 'one' when it began, .* give the folder that name again"
+    refused(tmp_path / "another", small_study(), words, place)
+    assert answers.status_or_problem(Run(tmp_path / "another")).state == "unreadable"
+    (tmp_path / "another").rename(tmp_path / "one")
+    assert answers.asked(Run(tmp_path / "one")) == (1, set())
+
+
 def test_a_damaged_storage_is_told(tmp_path: Path):
     create(tmp_path / "one")
     (tmp_path / "one" / "study.db").write_bytes(b"this is no database" * 100)
