@@ -109,6 +109,7 @@ def _trials(run: Run) -> list[FrozenTrial]:
     """
     if run.launch.storage is None and not (run.folder / "study.db").is_file():
         return []
+    storage.refuse_missing(run.folder, run.launch.storage)
     with cluster.silence(verbose=False):
         held = storage.connect(run.folder, run.launch.storage)
         try:

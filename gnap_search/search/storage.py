@@ -14,7 +14,7 @@ from optuna.study import StudyDirection
 from sqlalchemy import URL
 from sqlalchemy import exc as sql
 
-from gnap_search import errors
+from gnap_search import errors, spec
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
 
@@ -46,6 +46,18 @@ def connect(folder: Path, url: str | None) -> RDBStorage:
 def own(folder: Path) -> str:
     """The URL of the database in a run folder, whatever the folder is called."""
     return URL.create("sqlite", database=str((folder / "study.db").absolute())).render_as_string()
+
+
+def refuse_missing(folder: Path, url: str | None) -> None:
+    """See that a study that has begun still has its database: to connect would make an empty one.
+
+    Raises:
+        UserError: the file of it is gone.
+    """
+    file = spec.sqlite_file(url or own(folder))
+    if file is not None and not file.is_file():
+        gone = file.absolute() if url else file.name
+        raise UserError(f"Study {folder.name!r} has lost its {gone}; restore it, or take another --study.")
 
 
 def name_in(held: RDBStorage, folder: Path, url: str | None) -> str:

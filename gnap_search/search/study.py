@@ -69,10 +69,9 @@ def opened(
     exists = (folder / "study.toml").is_file()
     if exists:
         _refuse_other_data(folder, digest)
+        storage.refuse_missing(folder, launch.storage)
     if launch.storage or (folder / "study.db").is_file():
         _refuse_other_trials(folder, launch.storage, exists=exists)
-    elif exists:
-        raise UserError(f"Study {folder.name!r} has lost its study.db; restore it, or take another --study.")
     with storage.told_in_a_sentence(folder, f"`gnap-search resume {found_by(folder)}`"):
         _make(folder)
         with DriverLock(folder):
@@ -148,8 +147,9 @@ def _refuse_other_data(folder: Path, digest: str) -> None:
 
 
 def _refuse_other_storage(run: Run, launch: spec.Launch) -> None:
-    if run.launch.storage != launch.storage:
-        kept = storage.shown(run.launch.storage) if run.launch.storage else "its own study.db"
+    kept, asked = (url and spec.from_anywhere(url) for url in (run.launch.storage, launch.storage))
+    if kept != asked:
+        kept = storage.shown(kept) if kept else "its own study.db"
         raise UserError(f"Study {run.name!r} keeps its trials in {kept}; give the same --storage as then.")
 
 

@@ -156,6 +156,23 @@ def test_a_renamed_folder_whose_trials_lie_elsewhere_is_told_their_name(tmp_path
     assert answers.asked(Run(tmp_path / "one")) == (1, set())
 
 
+def test_words_of_an_old_launch_count_from_where_one_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    old, new = spec.Launch(storage="sqlite:///x.db"), spec.launch({"storage": "sqlite:///x.db"})
+    create(tmp_path / "one", storage=old.storage)
+    study.refuse_conflicts(small_study(), tmp_path / "one", new, digits().digest, extend=False)
+    assert answers.asked(Run(tmp_path / "one")) == (0, set())
+    monkeypatch.chdir("elsewhere")
+    lost = f"has lost its {tmp_path}/elsewhere/x.db; restore it"
+    assert lost in answers.status_or_problem(Run(tmp_path / "one")).problem
+    with pytest.raises(UserError, match=lost):
+        create(tmp_path / "one", storage=old.storage)
+    assert not list(Path.cwd().iterdir()), "nobody who looks makes a database"
+    create(tmp_path / "one", storage=new.storage)
+    assert answers.asked(Run(tmp_path / "one")) == (0, set())
+
+
 def test_a_damaged_storage_is_told(tmp_path: Path):
     create(tmp_path / "one")
     (tmp_path / "one" / "study.db").write_bytes(b"this is no database" * 100)
