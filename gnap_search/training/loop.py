@@ -30,6 +30,8 @@ from gnap_search.training import standalone
 from gnap_search.training.plan import Plan
 from gnap_search.training.trial import Trial
 
+OTHERWISE = "name another --out"
+
 
 @dataclasses.dataclass(frozen=True)
 class Errand:
@@ -90,7 +92,7 @@ def run(errands: Sequence[Errand], workers: int) -> Iterator[Errand]:
 
 
 @contextlib.contextmanager
-def sole(folder: Path, otherwise: str = "name another --out") -> Iterator[None]:
+def sole(folder: Path, otherwise: str = OTHERWISE) -> Iterator[None]:
     """Hold a folder against other processes; the kernel lets go of it when this one ends, however it does.
 
     `otherwise` is what else the user may do.
@@ -98,15 +100,16 @@ def sole(folder: Path, otherwise: str = "name another --out") -> Iterator[None]:
     Raises:
         UserError: another process holds it, or it cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "loop.lock").open("w") as file:
+    with contextlib.ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = held.enter_context((folder / "loop.lock").open("w"))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-    except BlockingIOError:
-        raise UserError(f"Another process trains in {folder}; wait for it, or {otherwise}.") from None
-    except OSError as problem:
-        raise UserError(f"Cannot write {folder}: {problem.strerror}; {otherwise}.") from None
+        except BlockingIOError:
+            raise UserError(f"Another process trains in {folder}; wait for it, or {otherwise}.") from None
+        except OSError as problem:
+            raise UserError(f"Cannot write {folder}: {problem.strerror}; {otherwise}.") from None
+        yield
 
 
 def train(errand: Errand) -> None:
