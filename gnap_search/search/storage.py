@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import RDBStorage
@@ -19,6 +21,7 @@ from gnap_search.errors import UserError
 from gnap_search.runs import Run
 
 PATIENCE = 60  # seconds that a writer waits for SQLite's lock
+TRIES, PAUSE = 5, 0.2  # to open a database that somebody else is making, and seconds between two
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR)
 DIRECTIONS = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]  # of accuracy and one cost
 
@@ -33,7 +36,7 @@ def connect(folder: Path, url: str | None) -> RDBStorage:
     lite = address.startswith("sqlite")
     arguments = {"connect_args": {"timeout": PATIENCE}} if lite else {"pool_pre_ping": True}
     try:
-        return RDBStorage(address, engine_kwargs=arguments)
+        return _made_or_found(address, arguments)
     except (ImportError, sql.ArgumentError, sql.NoSuchModuleError) as problem:
         raise UserError(
             f"--storage {shown(address)} cannot be used ({first_line(problem)}); it should look like "
@@ -41,6 +44,20 @@ def connect(folder: Path, url: str | None) -> RDBStorage:
         ) from None
     except (sql.DBAPIError, RuntimeError) as problem:
         raise UserError(f"The storage {shown(address)} cannot be opened: {first_line(problem)}.") from None
+
+
+def _made_or_found(address: str, arguments: dict[str, Any]) -> RDBStorage:
+    """A database with Optuna's tables; another process may be about to make the same ones."""
+    for _ in range(TRIES - 1):
+        try:
+            return RDBStorage(address, engine_kwargs=arguments)
+        except sql.DBAPIError as problem:
+            said = str(problem.orig).lower()
+            made = "already exists" in said or "duplicate" in said
+            if not made and not isinstance(problem, sql.IntegrityError):
+                raise
+            time.sleep(PAUSE)
+    return RDBStorage(address, engine_kwargs=arguments)
 
 
 def own(folder: Path) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from pathlib import Path
 
 import pytest
+from optuna.storages import RDBStorage
+from sqlalchemy import exc
 
 from gnap_search import spec
 from gnap_search.errors import UserError
@@ -216,6 +219,34 @@ def test_a_name_that_another_folder_is_about_to_use_is_refused(tmp_path: Path):
         pass
     (tmp_path / "one" / "environment.json").unlink()
     create(tmp_path / "one", "1234", storage=place.storage)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "tries"),
+    [
+        (exc.IntegrityError, "UNIQUE constraint failed: alembic_version.version_num", 3),
+        (exc.OperationalError, "table studies already exists", 3),
+        (exc.IntegrityError, "it stays so", storage.TRIES),
+        (exc.OperationalError, "unable to open database file", 1),
+    ],
+)
+def test_a_database_that_another_process_makes_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[exc.DBAPIError], said: str, tries: int
+):
+    tried: list[str] = []
+
+    def opened(address: str, **arguments: object) -> RDBStorage:
+        tried.append(address)
+        if len(tried) < 3 or said == "it stays so":
+            raise kind("CREATE TABLE", {}, Exception(said))
+        return RDBStorage(address, **arguments)
+
+    monkeypatch.setattr(storage, "RDBStorage", opened)
+    monkeypatch.setattr(storage, "PAUSE", 0)
+    expected = pytest.raises(UserError, match=said) if tries != 3 else contextlib.nullcontext()
+    with expected:
+        storage.connect(tmp_path, None).engine.dispose()
+    assert len(tried) == tries
 
 
 def test_settings_that_no_trial_accepts_are_refused(tmp_path: Path):
