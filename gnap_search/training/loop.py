@@ -31,6 +31,7 @@ from gnap_search.training.plan import Plan
 from gnap_search.training.trial import Trial
 
 OTHERWISE = "name another --out"
+NO_REASON = "its process left no reason: it was ended from outside, or the disk is full"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Errand:
     def failure(self) -> str:
         """Why it failed, as far as it could tell."""
         path = self.folder / "error.txt"
-        return path.read_text() if path.is_file() else "its process was ended from outside"
+        return (path.read_text() if path.is_file() else "") or NO_REASON
 
     def load(self, *, download: bool) -> Data:
         """Its data.
@@ -116,16 +117,18 @@ def train(errand: Errand) -> None:
     """Train to the end, from where the folder stands, score the test images once, and leave `result.json`.
 
     Raises:
+        UserError: its folder cannot be written.
         TrialError: the training broke down, or the process that asked for it is gone.
     """
     with one_thread():
         data = errand.load(download=False)
-        trial = Trial(errand.plan, data, errand.folder, errand.device, _asker_is_there)
-        while not trial.finished:
-            trial.advance()
-        _, test_accuracy = standalone.keep_last(trial, data)
-    result = json.dumps(_result(trial, data, test_accuracy), indent=1)
-    files.replace(errand.folder / "result.json", result)
+        with standalone.writing(errand.folder, OTHERWISE):
+            trial = Trial(errand.plan, data, errand.folder, errand.device, _asker_is_there)
+            while not trial.finished:
+                trial.advance()
+            _, test_accuracy = standalone.keep_last(trial, data)
+            result = json.dumps(_result(trial, data, test_accuracy), indent=1)
+            files.replace(errand.folder / "result.json", result)
 
 
 def _started(errand: Errand) -> BaseProcess:
