@@ -208,6 +208,29 @@ class Run:
         results: list[dict[str, Any]] = self._kept("results.json", RECORD).get("trials", [])
         return results
 
+    @property
+    def given_failures(self) -> dict[int, str]:
+        """Why given trainings failed that have not finished since; empty after a search."""
+        failures: dict[str, str] = self._kept("results.json", RECORD).get("failures", {})
+        return {int(trial): reason for trial, reason in failures.items()}
+
+    @property
+    def given_command(self) -> str:
+        """What goes on with given trainings; the file that asked for them is not known any more."""
+        return f"python -m gnap_search.training FILE.toml --out {shlex.quote(str(self.folder))}"
+
+    def refuse_unsearched(self) -> None:
+        """See that there is a search to go on with, if there is anything yet.
+
+        Raises:
+            UserError: the folder holds given trainings.
+        """
+        if not self.searched:
+            raise UserError(
+                f"{self.name!r} has given trainings and no search to go on with; the command that began them "
+                f"goes on with them: `{self.given_command}`."
+            )
+
     def notes(self, point: Point) -> dict[str, Any]:
         """What the model files of a front point say of it besides what its trial wrote into them."""
         confirmed = self.confirmed.get(point.id)

@@ -12,7 +12,7 @@ from gnap_search.contracts import Data, Listener
 from gnap_search.front import Front
 from gnap_search.results import Point
 from gnap_search.threads import one_thread
-from gnap_search.training import standalone
+from gnap_search.training import loop, standalone
 from gnap_search.training.plan import Plan, check_settings
 from gnap_search.training.trial import Trial
 
@@ -33,14 +33,15 @@ def train(plan: Plan, load: Callable[[], Data], folder: Path, device: str, liste
     """Train to the end, from where the folder stands; the test split is scored once.
 
     Raises:
-        UserError: the settings are wrong, the device is not there, or the folder holds another training.
+        UserError: the settings are wrong, the device is not there, the folder holds another training, or
+            another process trains in it.
         TrialError: the training broke down.
     """
     check_settings(plan.method, plan.settings)
     standalone.refuse_device(device)
     standalone.refuse_other_plan(plan, folder)
     data = load()
-    with one_thread():
+    with one_thread(), loop.sole(folder, OTHERWISE):
         with _writing(folder):
             trial = Trial(plan, data, folder, device)
         return _trained(trial, data, listener)

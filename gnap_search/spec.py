@@ -7,6 +7,7 @@ change at every start.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -332,12 +333,38 @@ def _refuse_search_space(values: Mapping[str, Any], source: str) -> None:
 
 
 def launch(values: Mapping[str, Any]) -> Launch:
-    """Launch settings from flags.
+    """Launch settings from flags, whose paths mean the same from any working directory on.
 
     Raises:
         UserError: a value is wrong.
     """
-    return _validated(Launch, values, "")
+    asked = _validated(Launch, values, "")
+    root = asked.data_root and Path(os.path.expanduser(asked.data_root)).absolute()
+    storage = asked.storage and from_anywhere(asked.storage)
+    return asked.model_copy(update={"data_root": root, "storage": storage})
+
+
+def from_anywhere(storage: str) -> str:
+    """The URL of a storage, with the whole path of a file of SQLite; all else stays as it is."""
+    file = sqlite_file(storage)
+    if file is None or file.is_absolute():
+        return storage
+    from sqlalchemy import make_url
+
+    return make_url(storage).set(database=str(file.absolute())).render_as_string(hide_password=False)
+
+
+def sqlite_file(storage: str) -> Path | None:
+    """The file that a storage's URL names; None where it is no file of SQLite's."""
+    if not storage.startswith("sqlite"):
+        return None
+    from sqlalchemy import exc, make_url  # for a tenth of a second
+
+    try:
+        name = make_url(storage).database
+    except exc.ArgumentError:  # whoever connects to it says so
+        return None
+    return Path(name) if name and not name.startswith((":memory:", "file:")) else None
 
 
 def constraints(values: Mapping[str, Any]) -> Constraints:

@@ -135,6 +135,7 @@ def resume(
         UserError: there is no such study, or it has more trials than that already.
     """
     run = study(name, runs=runs)
+    run.refuse_unsearched()
     meant = request.extended(run.study, trials)
     placed = {key: value for key, value in asked.items() if key in spec.Launch.model_fields}
     launch = spec.launch({**run.launch.model_dump(), **placed})

@@ -99,9 +99,8 @@ def status(found: Status) -> RenderableType:
     table = _grid(14)
     state = f"ended: {_no_progress(found.run.launch)}" if found.state == "ended" else found.state
     table.add_row("study", Text(f"{found.run.name}, {state}", style="bold"))
-    table.add_row(
-        "asks", f"{study.method} with {study.network} on {study.images}, sampled by {study.sampler}"
-    )
+    sampled = f", sampled by {study.sampler}" if found.run.searched else ""
+    table.add_row("asks", f"{study.method} with {study.network} on {study.images}{sampled}")
     if study.scheduler != "none":
         table.add_row("", f"{study.scheduler} stops what others outdo")
     table.add_row("", f"{wording.plural(study.trials, 'trial')} of {wording.plural(study.epochs, 'epoch')}")
@@ -121,10 +120,16 @@ def status(found: Status) -> RenderableType:
     for heading, words in _importances(found.importances):
         table.add_row(heading, words)
     if found.state in ("stopped", "ended"):
-        patiently = NO_PATIENCE if found.state == "ended" else ""
-        place = f"{found.run.name} --runs {found.run.folder.parent}"
-        table.add_row("go on with", f"gnap-search resume {place}{patiently}")
+        table.add_row("go on with", _way_on(found))
     return Group(table, Text(), Text(canvas.draw(front.in_parameters().points), no_wrap=True))
+
+
+def _way_on(found: Status) -> str:
+    """The command that goes on with a study."""
+    if not found.run.searched:
+        return found.run.given_command
+    patiently = NO_PATIENCE if found.state == "ended" else ""
+    return f"gnap-search resume {found.run.name} --runs {found.run.folder.parent}{patiently}"
 
 
 def _trials(found: Status) -> str:

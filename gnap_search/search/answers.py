@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
 from gnap_search.search import cluster, patience, storage
-from gnap_search.search.lock import refuse_if_driven
+from gnap_search.search.lock import is_looped, refuse_if_driven
 from gnap_search.search.marks import FROM_STUDY, REASON, RETRY_OF, counted, enqueued, not_retried
 from gnap_search.status import State, Status
 
@@ -24,7 +24,7 @@ def status(run: Run) -> Status:
     Raises:
         UserError: the storage cannot be opened.
     """
-    return _status(run, _trials(run))
+    return _status(run, _trials(run)) if run.searched else _given_status(run)
 
 
 def status_or_problem(run: Run) -> Status:
@@ -41,6 +41,8 @@ def full_status(run: Run) -> Status:
     Raises:
         UserError: the storage cannot be opened.
     """
+    if not run.searched:
+        return _given_status(run)
     present = _trials(run)
     with cluster.silence(verbose=False):
         from gnap_search.search import importance  # for two seconds, out of scikit-learn
@@ -65,6 +67,20 @@ def _status(run: Run, present: list[FrozenTrial]) -> Status:
             trial.number: str(trial.user_attrs[REASON]) for trial in trials if REASON in trial.user_attrs
         },
         started=_started(trials),
+    )
+
+
+def _given_status(run: Run) -> Status:
+    """How far given trainings are, of which Optuna knows nothing."""
+    complete, target = len(run.results), run.study.trials
+    unfinished: State = "running" if is_looped(run.folder) else "stopped"
+    return Status(
+        run=run,
+        state="finished" if complete >= target else unfinished,
+        complete=complete,
+        stopped=0,
+        target=target,
+        failures=run.given_failures,
     )
 
 
@@ -93,11 +109,15 @@ def _trials(run: Run) -> list[FrozenTrial]:
     """
     if run.launch.storage is None and not (run.folder / "study.db").is_file():
         return []
+    storage.refuse_missing(run.folder, run.launch.storage)
     with cluster.silence(verbose=False):
         held = storage.connect(run.folder, run.launch.storage)
         try:
-            return optuna.load_study(study_name=run.name, storage=held).get_trials(deepcopy=False)
+            name = storage.name_in(held, run.folder, run.launch.storage)
+            return optuna.load_study(study_name=name, storage=held).get_trials(deepcopy=False)
         except KeyError:
+            if run.with_folder():
+                raise storage.lost(run, held) from None
             return []
         except (optuna.exceptions.StorageInternalError, DBAPIError) as problem:
             address = storage.shown(run.launch.storage or storage.own(run.folder))

@@ -81,8 +81,11 @@ class _Source:
         self._storage = _reading(run)
         try:
             with _in_a_sentence(run):
-                self._study = optuna.load_study(study_name=run.name, storage=self._storage)
+                name = storage.name_in(self._storage, run.folder, run.launch.storage)
+                self._study = optuna.load_study(study_name=name, storage=self._storage)
         except KeyError:
+            if run.with_folder():
+                raise storage.lost(run, self._storage) from None
             raise UserError(
                 f"Study {run.name!r} has not come to its first trial yet; look again soon."
             ) from None

@@ -39,7 +39,7 @@ def fitting(study: spec.Study, digest: str, other: Run) -> tuple[list[Known], Co
     unsaid = defaults(study.method)
     for trial in other.with_folder():
         try:
-            point = _last_point(other, trial, study.epochs)
+            point = _last_point(other, trial, study)
             settings = _searched(study, _named(study, other, trial, unsaid), unsaid)
             known.append(Known(other.name, settings, point))
         except Misfit as problem:
@@ -87,12 +87,14 @@ def _refuse_other_work(study: spec.Study, digest: str, other: Run) -> None:
         raise UserError(f"--from-study {other.name} is not on the data of this study; leave it out.")
 
 
-def _last_point(run: Run, trial: int, epochs: int) -> Point:
+def _last_point(run: Run, trial: int, study: spec.Study) -> Point:
     points = list(History(run.trial_folder(trial) / "history.jsonl"))
-    if not points or points[-1].epoch < epochs:
+    if not points or points[-1].epoch < study.epochs:
         raise Misfit("not trained to the end")
     if not math.isfinite(points[-1].validation_accuracy):
         raise Misfit("without an accuracy")
+    if "training_macs" in study.for_each_trial()["costs"] and not points[-1].training_macs:
+        raise Misfit("without training_macs")  # histories had none at first
     return points[-1]
 
 

@@ -65,10 +65,17 @@ def refuse_if_driven(folder: Path) -> None:
         UserError: another process drives it, or the file system knows no locks.
     """
     path = folder / "driver.lock"
-    if path.exists():
-        with path.open() as file:
-            if not _locked(file, fcntl.LOCK_SH):  # all that NFS gives a file that is open for reading
-                raise UserError(_refusal(folder.name, _holder(path)))
+    if _is_held(path):
+        raise UserError(_refusal(folder.name, _holder(path)))
+
+
+def is_looped(folder: Path) -> bool:
+    """Whether the plain loop trains in a folder, without writing anything.
+
+    Raises:
+        UserError: the file system knows no locks.
+    """
+    return _is_held(folder / "loop.lock")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +110,14 @@ class Lease:
             return self.path.read_text().split()
         except FileNotFoundError:
             return []
+
+
+def _is_held(path: Path) -> bool:
+    """Whether another process has locked a file, which need not be there."""
+    if not path.exists():
+        return False
+    with path.open() as file:
+        return not _locked(file, fcntl.LOCK_SH)  # all that NFS gives a file that is open for reading
 
 
 def _locked(file: IO[str], kind: int) -> bool:

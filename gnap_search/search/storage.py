@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import RDBStorage
@@ -14,10 +16,12 @@ from optuna.study import StudyDirection
 from sqlalchemy import URL
 from sqlalchemy import exc as sql
 
-from gnap_search import errors
+from gnap_search import errors, spec
 from gnap_search.errors import UserError
+from gnap_search.runs import Run
 
 PATIENCE = 60  # seconds that a writer waits for SQLite's lock
+TRIES, PAUSE = 5, 0.2  # to open a database that somebody else is making, and seconds between two
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR)
 DIRECTIONS = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]  # of accuracy and one cost
 
@@ -32,7 +36,7 @@ def connect(folder: Path, url: str | None) -> RDBStorage:
     lite = address.startswith("sqlite")
     arguments = {"connect_args": {"timeout": PATIENCE}} if lite else {"pool_pre_ping": True}
     try:
-        return RDBStorage(address, engine_kwargs=arguments)
+        return _made_or_found(address, arguments)
     except (ImportError, sql.ArgumentError, sql.NoSuchModuleError) as problem:
         raise UserError(
             f"--storage {shown(address)} cannot be used ({first_line(problem)}); it should look like "
@@ -42,9 +46,57 @@ def connect(folder: Path, url: str | None) -> RDBStorage:
         raise UserError(f"The storage {shown(address)} cannot be opened: {first_line(problem)}.") from None
 
 
+def _made_or_found(address: str, arguments: dict[str, Any]) -> RDBStorage:
+    """A database with Optuna's tables; another process may be about to make the same ones."""
+    for _ in range(TRIES - 1):
+        try:
+            return RDBStorage(address, engine_kwargs=arguments)
+        except sql.DBAPIError as problem:
+            said = str(problem.orig).lower()
+            made = "already exists" in said or "duplicate" in said
+            if not made and not isinstance(problem, sql.IntegrityError):
+                raise
+            time.sleep(PAUSE)
+    return RDBStorage(address, engine_kwargs=arguments)
+
+
 def own(folder: Path) -> str:
     """The URL of the database in a run folder, whatever the folder is called."""
     return URL.create("sqlite", database=str((folder / "study.db").absolute())).render_as_string()
+
+
+def refuse_missing(folder: Path, url: str | None) -> None:
+    """See that a study that has begun still has its database: to connect would make an empty one.
+
+    Raises:
+        UserError: the file of it is gone.
+    """
+    file = spec.sqlite_file(url or own(folder))
+    if file is not None and not file.is_file():
+        gone = file.absolute() if url else file.name
+        raise UserError(f"Study {folder.name!r} has lost its {gone}; restore it, or take another --study.")
+
+
+def name_in(held: RDBStorage, folder: Path, url: str | None) -> str:
+    """The name that the study of a folder has in its storage.
+
+    A database in the folder holds one study alone, under the name that the folder had when it began.
+    """
+    names = optuna.get_all_study_names(held) if url is None else []
+    return names[0] if len(names) == 1 else folder.name
+
+
+def lost(run: Run, held: RDBStorage) -> UserError:
+    """What to say where a run has trained, and its storage has no trials under its name."""
+    mark = run.environment.get("run")
+    summaries = optuna.get_all_study_summaries(held, include_best_trial=False)
+    began_as = [one.study_name for one in summaries if mark and one.user_attrs.get("run") == mark]
+    if began_as and run.name not in began_as:
+        return UserError(
+            f"Study {run.name!r} was named {began_as[0]!r} when it began, and its storage keeps its trials "
+            "under that name; give the folder that name again."
+        )
+    return UserError(f"The storage has lost the trials of {run.name!r}; restore it, or take another --study.")
 
 
 def study_names(storage: RDBStorage) -> list[str]:

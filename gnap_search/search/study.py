@@ -34,6 +34,7 @@ def refuse_conflicts(
     if not (folder / "study.toml").is_file():
         _refuse_unwritable(folder)
         return
+    Run(folder).refuse_unsearched()
     refuse_if_driven(folder)
     _refuse_other_storage(Run(folder), launch)
     kept = Run(folder).study
@@ -68,15 +69,14 @@ def opened(
     exists = (folder / "study.toml").is_file()
     if exists:
         _refuse_other_data(folder, digest)
+        storage.refuse_missing(folder, launch.storage)
     if launch.storage or (folder / "study.db").is_file():
-        _refuse_other_trials(folder, storage.connect(folder, launch.storage), exists=exists)
-    elif exists:
-        raise UserError(f"Study {folder.name!r} has lost its study.db; restore it, or take another --study.")
+        _refuse_other_trials(folder, launch.storage, exists=exists)
     with storage.told_in_a_sentence(folder, f"`gnap-search resume {found_by(folder)}`"):
         _make(folder)
         with DriverLock(folder):
             held = storage.connect(folder, launch.storage)
-            trials = storage.study(held, folder.name, study.costs)
+            trials = storage.study(held, storage.name_in(held, folder, launch.storage), study.costs)
             _keep_environment(folder, digest)
             if launch.storage and not exists:
                 _claim(trials, folder)
@@ -147,21 +147,24 @@ def _refuse_other_data(folder: Path, digest: str) -> None:
 
 
 def _refuse_other_storage(run: Run, launch: spec.Launch) -> None:
-    if run.launch.storage != launch.storage:
-        kept = storage.shown(run.launch.storage) if run.launch.storage else "its own study.db"
+    kept, asked = (url and spec.from_anywhere(url) for url in (run.launch.storage, launch.storage))
+    if kept != asked:
+        kept = storage.shown(kept) if kept else "its own study.db"
         raise UserError(f"Study {run.name!r} keeps its trials in {kept}; give the same --storage as then.")
 
 
-def _refuse_other_trials(folder: Path, held: optuna.storages.RDBStorage, *, exists: bool) -> None:
+def _refuse_other_trials(folder: Path, url: str | None, *, exists: bool) -> None:
     """A storage may be shared by many folders: the study in it must be this folder's own."""
-    present = folder.name in storage.study_names(held)
-    held.remove_session()
-    if present and not exists:
-        raise UserError(f"The storage holds another study named {folder.name!r}; take another --study.")
-    if not present and exists and Run(folder).with_folder():
-        raise UserError(
-            f"The storage has lost the trials of {folder.name!r}; restore it, or take another --study."
-        )
+    held = storage.connect(folder, url)
+    try:
+        name = storage.name_in(held, folder, url)
+        present = name in storage.study_names(held)
+        if present and not exists:
+            raise UserError(f"The storage holds another study named {name!r}; take another --study.")
+        if not present and exists and Run(folder).with_folder():
+            raise storage.lost(Run(folder), held)
+    finally:
+        held.remove_session()
 
 
 def _shown(value: Any) -> str:

@@ -64,7 +64,7 @@ def _run(asked: argparse.Namespace) -> int:
         _tell(data.note)
     if asked.workers > 1 and asked.device != "cpu" and (advice := sharing.advice()):
         _tell(advice)
-    with loop.sole(asked.out):
+    with loop.sole(asked.out), standalone.writing(asked.out, loop.OTHERWISE):
         summary.describe(wanted, asked.out)
         failures = _train(errands, asked.workers, asked.out)
     results = _results(errands)

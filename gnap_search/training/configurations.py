@@ -130,7 +130,21 @@ def _resolved(written: Mapping[str, Any]) -> Configurations:
             refuse_idle(common["network"], checked)
             asked = {**common, "method": method, "epochs": epochs, "settings": checked}
             plans.append(Plan(trial=len(plans), seed=seed, **asked))
+    _refuse_repeated(plans)
     return Configurations(tuple(plans))
+
+
+def _refuse_repeated(plans: Sequence[Plan]) -> None:
+    """The same training twice would count as two seeds that agree."""
+    first: dict[str, int] = {}
+    for plan in plans:
+        asked = json.dumps({**dataclasses.asdict(plan), "trial": None}, sort_keys=True)
+        same = first.setdefault(asked, plan.trial)
+        if same != plan.trial:
+            raise UserError(
+                f"trainings {same} and {plan.trial}, counted from 0, are the same one with seed {plan.seed}; "
+                "leave out one [[trial]], or give it other seeds."
+            )
 
 
 def _refuse_unknown(written: Mapping[str, Any]) -> None:
@@ -218,6 +232,9 @@ def _checked(chosen: Mapping[str, Value], method: str) -> dict[str, Value]:
 def _seeds(written: Any) -> list[int]:
     if not isinstance(written, list) or not written or not all(_whole_from(0, seed) for seed in written):
         raise UserError(f"seeds should be a list of whole numbers from 0, and there is {_shown(written)}.")
+    twice = next((seed for seed in written if written.count(seed) > 1), None)
+    if twice is not None:
+        raise UserError(f"seeds has {twice} twice, which would be the same training; leave it out once.")
     return written
 
 

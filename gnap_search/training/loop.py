@@ -30,6 +30,9 @@ from gnap_search.training import standalone
 from gnap_search.training.plan import Plan
 from gnap_search.training.trial import Trial
 
+OTHERWISE = "name another --out"
+NO_REASON = "its process left no reason: it was ended from outside, or the disk is full"
+
 
 @dataclasses.dataclass(frozen=True)
 class Errand:
@@ -51,7 +54,7 @@ class Errand:
     def failure(self) -> str:
         """Why it failed, as far as it could tell."""
         path = self.folder / "error.txt"
-        return path.read_text() if path.is_file() else "its process was ended from outside"
+        return (path.read_text() if path.is_file() else "") or NO_REASON
 
     def load(self, *, download: bool) -> Data:
         """Its data.
@@ -90,7 +93,7 @@ def run(errands: Sequence[Errand], workers: int) -> Iterator[Errand]:
 
 
 @contextlib.contextmanager
-def sole(folder: Path, otherwise: str = "name another --out") -> Iterator[None]:
+def sole(folder: Path, otherwise: str = OTHERWISE) -> Iterator[None]:
     """Hold a folder against other processes; the kernel lets go of it when this one ends, however it does.
 
     `otherwise` is what else the user may do.
@@ -98,31 +101,34 @@ def sole(folder: Path, otherwise: str = "name another --out") -> Iterator[None]:
     Raises:
         UserError: another process holds it, or it cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "loop.lock").open("w") as file:
+    with contextlib.ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = held.enter_context((folder / "loop.lock").open("w"))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-    except BlockingIOError:
-        raise UserError(f"Another process trains in {folder}; wait for it, or {otherwise}.") from None
-    except OSError as problem:
-        raise UserError(f"Cannot write {folder}: {problem.strerror}; {otherwise}.") from None
+        except BlockingIOError:
+            raise UserError(f"Another process trains in {folder}; wait for it, or {otherwise}.") from None
+        except OSError as problem:
+            raise UserError(f"Cannot write {folder}: {problem.strerror}; {otherwise}.") from None
+        yield
 
 
 def train(errand: Errand) -> None:
     """Train to the end, from where the folder stands, score the test images once, and leave `result.json`.
 
     Raises:
+        UserError: its folder cannot be written.
         TrialError: the training broke down, or the process that asked for it is gone.
     """
     with one_thread():
         data = errand.load(download=False)
-        trial = Trial(errand.plan, data, errand.folder, errand.device, _asker_is_there)
-        while not trial.finished:
-            trial.advance()
-        _, test_accuracy = standalone.keep_last(trial, data)
-    result = json.dumps(_result(trial, data, test_accuracy), indent=1)
-    files.replace(errand.folder / "result.json", result)
+        with standalone.writing(errand.folder, OTHERWISE):
+            trial = Trial(errand.plan, data, errand.folder, errand.device, _asker_is_there)
+            while not trial.finished:
+                trial.advance()
+            _, test_accuracy = standalone.keep_last(trial, data)
+            result = json.dumps(_result(trial, data, test_accuracy), indent=1)
+            files.replace(errand.folder / "result.json", result)
 
 
 def _started(errand: Errand) -> BaseProcess:

@@ -15,10 +15,12 @@ from typer.testing import Result
 import gnap_search
 from gnap_search import single
 from gnap_search.contracts import Data
+from gnap_search.errors import UserError
 from gnap_search.front import Front
 from gnap_search.report.quiet import Quiet
 from gnap_search.results import Point
 from gnap_search.runs import Run as RunFolder
+from gnap_search.training import loop
 from gnap_search.training.plan import Plan
 from tests.published.conftest import check_files, check_record
 
@@ -52,6 +54,14 @@ def test_a_training_tells_what_was_read_and_that_nothing_was_learnt(
     assert ear.heard[:3] == ["./photos: 10 classes", "0-1", "end 0 None"]
     (warning,) = ear.heard[3:]
     assert warning.startswith("No network does clearly better than to call every image '6'")
+
+
+def test_one_process_trains_in_a_folder(elsewhere: Path, few_digits: Data) -> None:
+    plan = Plan(0, "digits", "dense", "plain-cnn", "classification", 1, 0, None, {})
+    words = "Another process trains in .*; wait for it, or choose another --directory"
+    with loop.sole(elsewhere / "one"), pytest.raises(UserError, match=words):
+        single.train(plan, lambda: few_digits, elsewhere / "one", "cpu", Quiet())
+    assert [path.name for path in (elsewhere / "one").iterdir()] == ["loop.lock"]
 
 
 @pytest.mark.slow

@@ -57,6 +57,35 @@ def test_a_launch_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert spec.Launch.read(tmp_path / "launch.toml") == launch
 
 
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ("sqlite:///x.db", "sqlite:///{}/x.db"),
+        ("sqlite+pysqlite:///a b/x%23.db?timeout=3", "sqlite+pysqlite:///{}/a b/x%23.db?timeout=3"),
+        ("sqlite:////there/x.db", "sqlite:////there/x.db"),
+        ("sqlite://", "sqlite://"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("sqlite:nonsense", "sqlite:nonsense"),
+        ("postgresql+psycopg://me:secret@host/x.db", "postgresql+psycopg://me:secret@host/x.db"),
+    ],
+)
+def test_a_storage_means_the_same_from_any_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, kept: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert spec.launch({"storage": asked}).storage == kept.format(tmp_path)
+
+
+def test_data_lie_in_the_same_place_from_any_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    roots = [spec.launch({"data_root": root}).data_root for root in ("data", "~/data", "/data")]
+    assert roots == [tmp_path / "data", Path("/home/me/data"), Path("/data")]
+    assert spec.launch({}) == spec.Launch()
+
+
 @pytest.mark.parametrize("name", catalog.names("studies"))
 def test_bundled_studies_load(name: str) -> None:
     study = spec.load(name)

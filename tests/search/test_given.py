@@ -142,6 +142,23 @@ def test_a_study_of_other_work_is_refused(other: MakeRun, mine: dict[str, Any], 
         known.fitting(small_study(**mine), DIGEST, run)
 
 
+@pytest.mark.parametrize(
+    "mine",
+    [
+        {"objectives": ("accuracy", "training_macs")},
+        {"objectives": ("accuracy", "parameters", "training_macs")},
+        {"constraints": {"max_training_macs": 10**9}},
+    ],
+)
+def test_a_cost_that_nobody_counted_is_not_taken_for_none(other: MakeRun, mine: dict[str, Any]) -> None:
+    run, counted = other(FITTING, FITTING), a_point(trial=1, epoch=3, training_macs=10**6)
+    History(run.trial_folder(1) / "history.jsonl").rewrite([counted])
+    fitting, misfits = known.fitting(small_study(**mine), DIGEST, run)
+    assert [one.point for one in fitting] == [counted]
+    assert known.told(misfits) == "1 without training_macs"
+    assert len(known.fitting(small_study(), DIGEST, run)[0]) == 2
+
+
 def test_given_trainings_are_as_good_as_searched_ones(other: MakeRun) -> None:
     run = other(FITTING)
     (run.folder / "environment.json").unlink()

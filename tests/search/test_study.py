@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from pathlib import Path
 
 import pytest
+from optuna.storages import RDBStorage
+from sqlalchemy import exc
 
 from gnap_search import spec
 from gnap_search.errors import UserError
@@ -130,6 +133,49 @@ def test_a_storage_that_was_emptied_is_told(tmp_path: Path):
     refused(tmp_path / "one", small_study(), "has lost the trials of 'one'")
 
 
+def test_a_folder_that_was_renamed_goes_on_with_its_own_trials(tmp_path: Path):
+    with study.opened(small_study(), tmp_path / "one", HERE, digits().digest) as ledger:
+        ledger.ask()
+    (tmp_path / "one" / "trials" / "0").mkdir(parents=True)
+    (tmp_path / "one").rename(tmp_path / "another")
+    assert answers.asked(Run(tmp_path / "another")) == (1, set())
+    with study.opened(small_study(), tmp_path / "another", HERE, digits().digest) as ledger:
+        assert ledger.originals == 1
+    held = storage.connect(tmp_path / "another", None)
+    assert storage.study_names(held) == ["one"], "none is made beside it"
+    held.engine.dispose()
+
+
+def test_a_renamed_folder_whose_trials_lie_elsewhere_is_told_their_name(tmp_path: Path):
+    place = spec.Launch(storage=f"sqlite:///{tmp_path}/shared.db")
+    with study.opened(small_study(), tmp_path / "one", place, digits().digest) as ledger:
+        ledger.ask()
+    (tmp_path / "one" / "trials" / "0").mkdir(parents=True)
+    (tmp_path / "one").rename(tmp_path / "another")
+    words = "'another' was named 'one' when it began, .* give the folder that name again"
+    refused(tmp_path / "another", small_study(), words, place)
+    assert answers.status_or_problem(Run(tmp_path / "another")).state == "unreadable"
+    (tmp_path / "another").rename(tmp_path / "one")
+    assert answers.asked(Run(tmp_path / "one")) == (1, set())
+
+
+def test_words_of_an_old_launch_count_from_where_one_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    old, new = spec.Launch(storage="sqlite:///x.db"), spec.launch({"storage": "sqlite:///x.db"})
+    create(tmp_path / "one", storage=old.storage)
+    study.refuse_conflicts(small_study(), tmp_path / "one", new, digits().digest, extend=False)
+    assert answers.asked(Run(tmp_path / "one")) == (0, set())
+    monkeypatch.chdir("elsewhere")
+    lost = f"has lost its {tmp_path}/elsewhere/x.db; restore it"
+    assert lost in answers.status_or_problem(Run(tmp_path / "one")).problem
+    with pytest.raises(UserError, match=lost):
+        create(tmp_path / "one", storage=old.storage)
+    assert not list(Path.cwd().iterdir()), "nobody who looks makes a database"
+    create(tmp_path / "one", storage=new.storage)
+    assert answers.asked(Run(tmp_path / "one")) == (0, set())
+
+
 def test_a_damaged_storage_is_told(tmp_path: Path):
     create(tmp_path / "one")
     (tmp_path / "one" / "study.db").write_bytes(b"this is no database" * 100)
@@ -173,6 +219,34 @@ def test_a_name_that_another_folder_is_about_to_use_is_refused(tmp_path: Path):
         pass
     (tmp_path / "one" / "environment.json").unlink()
     create(tmp_path / "one", "1234", storage=place.storage)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "tries"),
+    [
+        (exc.IntegrityError, "UNIQUE constraint failed: alembic_version.version_num", 3),
+        (exc.OperationalError, "table studies already exists", 3),
+        (exc.IntegrityError, "it stays so", storage.TRIES),
+        (exc.OperationalError, "unable to open database file", 1),
+    ],
+)
+def test_a_database_that_another_process_makes_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[exc.DBAPIError], said: str, tries: int
+):
+    tried: list[str] = []
+
+    def opened(address: str, **arguments: object) -> RDBStorage:
+        tried.append(address)
+        if len(tried) < 3 or said == "it stays so":
+            raise kind("CREATE TABLE", {}, Exception(said))
+        return RDBStorage(address, **arguments)
+
+    monkeypatch.setattr(storage, "RDBStorage", opened)
+    monkeypatch.setattr(storage, "PAUSE", 0)
+    expected = pytest.raises(UserError, match=said) if tries != 3 else contextlib.nullcontext()
+    with expected:
+        storage.connect(tmp_path, None).engine.dispose()
+    assert len(tried) == tries
 
 
 def test_settings_that_no_trial_accepts_are_refused(tmp_path: Path):

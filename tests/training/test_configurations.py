@@ -66,6 +66,13 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         (SHORT + 'method = "gnp"\n[[trial]]', "Unknown method 'gnp'; did you mean 'gnap'?"),
         (SHORT + "seeds = 3\n[[trial]]", "seeds should be a list of whole numbers"),
         (SHORT + "[[trial]]\nseeds = [-1]", "seeds should be a list of whole numbers"),
+        (SHORT + "seeds = [0, 1, 0]\n[[trial]]", "seeds has 0 twice, which would be the same training"),
+        (SHORT + "[[trial]]\nseeds = [3, 3]", "seeds has 3 twice"),
+        (
+            SHORT + "seeds = [0, 1]\n[[trial]]\ngrowth_factor = 2\nlearning_rate = 1\n"
+            "[[trial]]\nlearning_rate = 1.0\ngrowth_factor = 2.0\nseeds = [5, 1]",
+            "trainings 1 and 3, counted from 0, are the same one with seed 1; leave out one [[trial]]",
+        ),
         (SHORT + "image_size = 4\n[[trial]]", "image_size should be from 8 to 512 pixels"),
         (SHORT + "training_images = 1\n[[trial]]", "training_images should be a whole number from 2"),
         (SHORT + "training_images = 1e4\n[[trial]]", "training_images should be a whole number from 2"),

@@ -152,6 +152,22 @@ def test_why_a_process_failed_is_left_behind(
     assert errand.failure == told
 
 
+@pytest.mark.parametrize("file", ["plan.json", "result.json"])
+def test_a_full_disk_ends_a_training_in_a_sentence(
+    errand: Errand, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    errand.folder.mkdir(parents=True)
+    (errand.folder / f"{file}.draft").symlink_to("/dev/full")
+    with pytest.raises(SystemExit):
+        loop._work(errand)
+    assert errand.failure == (
+        f"Cannot write {errand.folder}: No space left on device; mend that, or name another --out."
+    )
+    (errand.folder / "error.txt").write_text("")  # what a disk leaves that is as full as that
+    assert errand.failure == loop.NO_REASON
+
+
 def test_one_folder_has_trainings_on_one_data_set(
     errand: Errand, small_digits: Data, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
