@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 import typer
 from typer.core import TyperGroup
 
+from gnap_search import streams
 from gnap_search.errors import TrialError, UserError
 from gnap_search.flags import (
     Confirming,
@@ -73,9 +73,11 @@ RUNS = Path("runs")
 
 def main() -> None:
     """The program `gnap-search`."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # a file's name that is not UTF-8 keeps its bytes
-    app(prog_name="gnap-search")
+    streams.prepare()
+    try:
+        app(prog_name="gnap-search")
+    except UserError as problem:  # the help cannot be written
+        _leave(str(problem), REFUSED)
 
 
 @app.callback(invoke_without_command=True)

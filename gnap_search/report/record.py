@@ -6,12 +6,11 @@ import csv
 import io
 import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gnap_search import files
+from gnap_search import files, streams
 from gnap_search.comparison import Comparison
 from gnap_search.confirmation import AVERAGED
 from gnap_search.errors import UserError
@@ -96,10 +95,10 @@ def write(text: str, path: Path) -> None:
     """Write text to a file, or to standard output where the path is `-`.
 
     Raises:
-        UserError: the file cannot be written.
+        UserError: it cannot be written.
     """
     if path == STANDARD_OUTPUT:
-        sys.stdout.write(text)
+        streams.write(text)
         return
     data = text.encode(errors="surrogateescape")  # a file's name that is not UTF-8 keeps its bytes
     try:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from gnap_search import datasets
+from gnap_search import datasets, streams
 from gnap_search.errors import UserError
 from gnap_search.repeats import Result
 from gnap_search.training import configurations, loop, sharing, standalone, summary
@@ -69,9 +69,7 @@ def _run(asked: argparse.Namespace) -> int:
         failures = _train(errands, asked.workers, asked.out)
     results = _results(errands)
     sys.stdout.write(summary.table(results))
-    sys.stdout.write(
-        f"{len(results)} of {len(errands)} trainings finished; see {asked.out / 'results.json'}\n"
-    )
+    _tell(f"{len(results)} of {len(errands)} trainings finished; see {asked.out / 'results.json'}")
     return BROKEN_DOWN if failures else 0
 
 
@@ -122,4 +120,5 @@ def _interrupt(*_: object) -> NoReturn:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _interrupt)  # so that the processes of the trainings end as well
+    streams.prepare()
     sys.exit(main())

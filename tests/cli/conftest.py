@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -43,12 +44,18 @@ def run() -> Run:
 def python() -> Program:
     """Words after `python` -> what came of them in a process of its own."""
 
-    def runs(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    def runs(*words: str | Path, stdout: IO[str] | int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
         place = str(Path(gnap_search.__path__[0]).parent)  # the working directory is another one
         environment = {**os.environ, "PYTHONPATH": place, "OMP_NUM_THREADS": "1", "COLUMNS": "80"}
         command = [sys.executable, *map(str, words)]
         return subprocess.run(
-            command, capture_output=True, text=True, errors="surrogateescape", env=environment, check=False
+            command,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="surrogateescape",
+            env=environment,
+            check=False,
         )
 
     return runs

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 import gnap_search
 
@@ -46,3 +49,48 @@ def test_a_refusal_is_one_sentence_without_a_traceback(program: Program, elsewhe
     assert refused.returncode == 2 and refused.stdout == ""
     assert refused.stderr.startswith("gnap-search: Unknown data set 'mnits'; did you mean 'mnist'?")
     assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("utf-8", "97 ± 1 µs \u2800⣿┤ 猫 caf\udce9"),
+        ("iso-8859-1", "97 \udcb1 1 \udcb5s  *+ ? caf\udce9"),
+        ("ascii", "97 +- 1 us  *+ ? caf\udce9"),
+    ],
+)
+def test_what_an_encoding_lacks_is_told_plainly(
+    python: Program, monkeypatch: pytest.MonkeyPatch, encoding: str, shown: str
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    text = r"97 \xb1 1 \xb5s \u2800\u28ff\u2524 \u732b caf\udce9"
+    code = (
+        f"import sys; from gnap_search import streams; streams.prepare(); print('{text}', file=sys.std{{}})"
+    )
+    assert python("-c", code.format("out")).stdout == f"{shown}\n"
+    assert python("-c", code.format("err")).stderr == f"{shown}\n"
+    written = python("-c", f"from gnap_search import streams; streams.write('{text}')").stdout
+    assert written == "97 ± 1 µs \u2800⣿┤ 猫 caf\udce9", "what goes into a file is the same everywhere"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device stands for a full disk")
+@pytest.mark.parametrize("word", ["list", "--help", "--version"])
+def test_a_full_disk_is_told_in_one_sentence(program: Program, word: str) -> None:
+    with open("/dev/full", "w") as full:
+        refused = program(word, stdout=full)
+    assert refused.returncode == 2
+    assert refused.stderr == "gnap-search: Cannot write to standard output: No space left on device.\n"
+
+
+def test_a_record_needs_an_open_standard_output(python: Program) -> None:
+    code = "import os; os.close(1); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    call = "from gnap_search.report import record; record.write('x', record.STANDARD_OUTPUT)"
+    refused = python("-c", f"import sys; {code}", "-c", call)
+    assert refused.stderr.endswith("UserError: Cannot write to standard output: it is closed.\n")
+
+
+def test_a_reader_that_has_enough_ends_it_without_a_word(program: Program) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        assert program("list", stdout=pipe).stderr == ""
