@@ -6,13 +6,16 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
-from gnap_search.confirmation import Confirmed, Spread
+from gnap_search.confirmation import Spread
 from gnap_search.report import wording
+from gnap_search.report.fitting import Column, Fitted
 from gnap_search.results import Point
 from gnap_search.runs import Run
+
+# Columns in the order in which they go where there is no room for all.
+SPARED = ("seeds", "mean parameters", "validation", "parameters")
 
 
 def points(run: Run) -> list[Point]:
@@ -21,17 +24,26 @@ def points(run: Run) -> list[Point]:
     return [point for point in run.front().points if point.id in confirmed]
 
 
-def table(run: Run) -> Table:
+def table(run: Run) -> Fitted:
     """Each figure of these points as it was searched, and to its right the mean over fresh seeds."""
+    found, tested, confirmed = points(run), run.test_accuracies, run.confirmed
+    again = [confirmed[point.id] for point in found]
+
+    def means(key: str) -> list[str]:
+        return [wording.percentages(one.spread(key)) for one in again]
+
+    columns = [
+        Column("id", [point.id for point in found]),
+        Column("seeds", [wording.count(len(one.seeds)) for one in again]),
+        Column("test", [_searched(tested.get(point.id)) for point in found]),
+        Column("again", means("test_accuracy")),
+        Column("validation", [_searched(point.validation_accuracy) for point in found]),
+        Column("again", means("validation_accuracy"), group="validation"),
+        Column("parameters", [wording.count(point.parameters) for point in found]),
+        Column("again", [wording.counts(one.spread("parameters")) for one in again], group="mean parameters"),
+    ]
     title = "as searched, and again with fresh seeds; accuracies in %"
-    found = Table(title=title, title_justify="left", box=None, pad_edge=False, collapse_padding=True)
-    for heading in ("id", "seeds", "test", "again", "validation", "again", "parameters"):
-        found.add_column(heading, justify="right", no_wrap=True)
-    found.add_column("again", justify="right")
-    tested, confirmed = run.test_accuracies, run.confirmed
-    for point in points(run):
-        found.add_row(*_row(point, tested.get(point.id), confirmed[point.id]))
-    return found
+    return Fitted(columns, SPARED, title=title, title_justify="left", pad_edge=False, collapse_padding=True)
 
 
 def conclusion(run: Run, failures: Sequence[str], next_step: str) -> Text:
@@ -88,14 +100,5 @@ def _count(told: Mapping[str, Any]) -> str:
     return wording.plural(told["parameters"], "parameter")
 
 
-def _row(point: Point, test_accuracy: float | None, confirmed: Confirmed) -> Sequence[str]:
-    return (
-        point.id,
-        wording.count(len(confirmed.seeds)),
-        "-" if test_accuracy is None else f"{100 * test_accuracy:.2f}",
-        wording.percentages(confirmed.spread("test_accuracy")),
-        f"{100 * point.validation_accuracy:.2f}",
-        wording.percentages(confirmed.spread("validation_accuracy")),
-        wording.count(point.parameters),
-        wording.counts(confirmed.spread("parameters")),
-    )
+def _searched(accuracy: float | None) -> str:
+    return "-" if accuracy is None else f"{100 * accuracy:.2f}"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType
-from rich.measure import Measurement
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from gnap_search.comparison import Comparison, Contender, Effort, Stretch
 from gnap_search.report import axes, wording
+from gnap_search.report.fitting import Words
 from gnap_search.results import Point
 
 
@@ -49,7 +48,7 @@ def _overview(comparison: Comparison) -> Table:
         held = sum(holder is contender for holder, _ in standing)
         ratio = comparison.ratio(contender)
         table.add_row(
-            _Name(contender.name),
+            Words(contender.name),
             contender.sparsity,
             f"{contender.front.hypervolume():.4f}",
             "-" if ratio is None else f"{ratio:.3f}",
@@ -80,7 +79,7 @@ def _at_sizes(comparison: Comparison) -> Table:
                 Text(_validation(point), style="bold" if leader is contender else "")
                 for point, leader in zip(best, leaders, strict=True)
             ]
-            table.add_row(_Name(contender.name), "validation", *validation)
+            table.add_row(Words(contender.name), "validation", *validation)
             if contender.tested:
                 table.add_row("", "test", *(_test(contender, point) for point in best), style="dim")
     return table
@@ -95,7 +94,7 @@ def _means(comparison: Comparison) -> Table:
     for contender in comparison.contenders:
         for mean in sorted(contender.means, key=lambda mean: mean.point.parameters):
             table.add_row(
-                _Name(contender.name),
+                Words(contender.name),
                 wording.count(mean.point.parameters),
                 _validation(mean.point),
                 wording.percentages(mean.test),
@@ -128,26 +127,8 @@ def _common_front(comparison: Comparison) -> Table:
     table.add_column("points", justify="right", no_wrap=True)
     table.add_column("held by")
     for stretch in comparison.stretches():
-        table.add_row(*_extent(stretch), str(len(stretch.points)), _Name(stretch.holder.name))
+        table.add_row(*_extent(stretch), str(len(stretch.points)), Words(stretch.holder.name))
     return table
-
-
-class _Name:
-    """The name of a study, a method or a folder, which is broken behind hyphens and slashes."""
-
-    def __init__(self, name: str) -> None:
-        self._parts: list[str] = re.findall(r"[^-/]*[-/]|[^-/]+", name)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
-        lines = [""]
-        for part in self._parts:
-            if lines[-1] and len(lines[-1] + part) > options.max_width:
-                lines.append("")
-            lines[-1] += part
-        yield Text("\n".join(lines), overflow="fold")
-
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(max(map(len, self._parts)), sum(map(len, self._parts)))
 
 
 def _side(comparison: Comparison) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from gnap_search import spec
 from gnap_search.entries import Entry, Page
 from gnap_search.errors import UserError
 from gnap_search.report import canvas, confirmed, wording
+from gnap_search.report.fitting import Column, Fitted
 from gnap_search.results import Point
 from gnap_search.space import Parameters
 from gnap_search.status import Ending, Status
@@ -22,6 +24,7 @@ from gnap_search.status import Ending, Status
 if TYPE_CHECKING:
     from gnap_search.export import Evaluation, Exported
 
+PROGRESS = ("state", "trials", "failed", "hypervolume", "points", "best")  # what is told of a study
 NO_PATIENCE = " --patience-trials 0"  # without it the same rule ends the study at once
 
 
@@ -58,20 +61,20 @@ def studies(found: Sequence[Status], runs: Path) -> RenderableType:
     """A line for every study, and a sentence for each that cannot be read."""
     if not found:
         return Text(f"no studies in {runs}; begin one with: gnap-search pareto --dataset digits")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("study")
-    table.add_column("state")
-    for heading in ("trials", "failed", "hypervolume", "points"):
-        table.add_column(heading, justify="right")
-    table.add_column("best", justify="right")
+    rows: list[Sequence[str]] = []
     problems: list[RenderableType] = []
     for status in found:
         try:
-            table.add_row(status.run.name, *_progress(status))
+            rows.append(_progress(status))
         except UserError as problem:
-            table.add_row(status.run.name, "unreadable")
+            rows.append(("unreadable", *[""] * (len(PROGRESS) - 1)))
             problems.append(Text(f"{status.run.name}: {problem}", style="red"))
-    return Group(table, *problems)
+    told = [Column(heading, cells) for heading, cells in zip(PROGRESS, zip(*rows, strict=True), strict=True)]
+    told[0] = dataclasses.replace(told[0], kind="name")
+    names = Column("study", [status.run.name for status in found], "words")
+    return Group(
+        _plain([names, *told], ("points", "hypervolume", "failed", "best", "trials", "state")), *problems
+    )
 
 
 def _progress(found: Status) -> Sequence[str]:
@@ -222,34 +225,38 @@ def next_steps(name: str, failed: int, lost: int, ending: Ending, launch: spec.L
     return Text("\n".join(["", *lines]))
 
 
-def _files(files: Sequence[Exported]) -> Table:
+def _files(files: Sequence[Exported]) -> Fitted:
     """A line for each model file."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("file", no_wrap=True)
-    for heading in ("test", "parameters", "with zeros", "bytes", "gzip"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for file in files:
-        numbers = (file.cost.parameters, file.cost.total, file.size.bytes, file.size.gzip_bytes)
-        table.add_row(file.path.name, wording.accuracy(file.test_accuracy), *map(wording.count, numbers))
-    return table
+    columns = [
+        Column("file", [file.path.name for file in files], "name"),
+        Column("test", [wording.accuracy(file.test_accuracy) for file in files]),
+        Column("parameters", [wording.count(file.cost.parameters) for file in files]),
+        Column("with zeros", [wording.count(file.cost.total) for file in files]),
+        Column("bytes", [wording.count(file.size.bytes) for file in files]),
+        Column("gzip", [wording.count(file.size.gzip_bytes) for file in files]),
+    ]
+    return _plain(columns, ("gzip", "with zeros", "parameters", "bytes", "test"))
 
 
-def _run(files: Sequence[Exported]) -> Table:
+def _run(files: Sequence[Exported]) -> Fitted:
     """What an image takes in each format, beside the same network in PyTorch and in onnxruntime."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("one image, one thread", no_wrap=True)
-    for heading in ("memory", "µs", "of PyTorch's", "of onnxruntime's"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for file in files:
-        row = [wording.count(file.memory), "-", "-", "-"]
-        if file.speed:
-            spent = file.speed.seconds
-            ratios = [
-                f"{spent / other:.2f} x" if other else "-" for other in (file.speed.eager, file.speed.onnx)
-            ]
-            row[1:] = [f"{1e6 * spent:,.0f}", *ratios]
-        table.add_row(file.format, *row)
-    return table
+    speeds = [file.speed for file in files]
+    columns = [
+        Column("one image, one thread", [file.format for file in files], "name"),
+        Column("memory", [wording.count(file.memory) for file in files]),
+        Column("µs", [f"{1e6 * speed.seconds:,.0f}" if speed else "-" for speed in speeds]),
+        Column("of PyTorch's", [_ratio(speed.seconds, speed.eager) if speed else "-" for speed in speeds]),
+        Column("of onnxruntime's", [_ratio(speed.seconds, speed.onnx) if speed else "-" for speed in speeds]),
+    ]
+    return _plain(columns, ("of onnxruntime's", "of PyTorch's", "memory"))
+
+
+def _ratio(seconds: float, other: float | None) -> str:
+    return f"{seconds / other:.2f} x" if other else "-"
+
+
+def _plain(columns: Sequence[Column], spared: Sequence[str]) -> Fitted:
+    return Fitted(columns, spared, pad_edge=False, header_style="bold")
 
 
 def _importances(measured: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, str]]:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.measure import Measurement
-from rich.table import Table
+from collections.abc import Mapping
 
 from gnap_search.errors import UserError
 from gnap_search.front import Budget, Front
 from gnap_search.report import axes, wording
+from gnap_search.report.fitting import Column, Fitted
 from gnap_search.results import Point
 from gnap_search.runs import Run
 
-WIDEST = 1_000  # characters that a table may measure
-SPARED = ("bytes", "weights", "MACs")  # columns that go first where there is no room for all
+# Columns in the order in which they go where there is no room for all.
+SPARED = ("bytes", "weights", "MACs", "validation", "method", "test", "parameters")
 BUDGETS = (1_000, 10_000, 100_000, 1_000_000)  # parameters at which the best point is marked
 
 
@@ -36,7 +33,7 @@ def picks(front: Front, budget: Budget = Budget()) -> dict[str, list[str]]:
     return marks
 
 
-class FrontTable:
+class FrontTable(Fitted):
     """The front of a study, from the smallest point to the largest, without the columns that find no room.
 
     Raises:
@@ -47,44 +44,23 @@ class FrontTable:
         front = run.front()
         if not front.points:
             raise UserError(f"The front of {run.name} is empty: no epoch is finished that meets its limits.")
-        self._several = len(run.study.methods) > 1
-        self._kinds = _kinds(run, front)
-        self._title = f"{run.name}: hypervolume {front.hypervolume():.4f}"
-        marks, tested = picks(front, budget), run.test_accuracies
-        self._rows = [
-            {
-                **_numbers(point, tested, run),
-                "pick": ", ".join(marks.get(point.id, ())),
-                **({"method": run.method(point.trial)} if self._several else {}),
-            }
-            for point in front.points
-        ]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for count in range(len(SPARED) + 1):
-            table = self._without(SPARED[:count])
-            if Measurement.get(console, options.update(max_width=WIDEST), table).minimum <= options.max_width:
-                break
-        yield table
-
-    def _without(self, spared: Sequence[str]) -> Table:
-        kind = "" if self._several else f", {self._kinds.partition(':')[0]}"
-        table = Table(title=self._title + kind, title_justify="left", caption_justify="left", box=None)
-        headings = [heading for heading in self._rows[0] if heading not in spared]
-        for heading in headings:
-            number = heading not in ("pick", "method")
-            longest = max(len(row[heading]) for row in self._rows)
-            table.add_column(
-                heading,
-                justify="right" if number else "left",
-                no_wrap=heading != "pick",
-                min_width=None if heading == "pick" else max(longest, len(heading)),
-            )
-        for row in self._rows:
-            table.add_row(*(row[heading] for heading in headings))
-        if self._several:
-            table.caption = self._kinds
-        return table
+        marks, tested, several = picks(front, budget), run.test_accuracies, len(run.study.methods) > 1
+        rows = [_numbers(point, tested, run) for point in front.points]
+        columns = [Column(heading, [row[heading] for row in rows]) for heading in rows[0]]
+        columns.append(
+            Column("pick", [", ".join(marks.get(point.id, ())) for point in front.points], "words")
+        )
+        if several:
+            columns.append(Column("method", [run.method(point.trial) for point in front.points], "name"))
+        kinds, title = _kinds(run, front), f"{run.name}: hypervolume {front.hypervolume():.4f}"
+        super().__init__(
+            columns,
+            SPARED if any(point.id in tested for point in front.points) else ("test", *SPARED),
+            title=title if several else f"{title}, {kinds.partition(':')[0]}",
+            caption=kinds if several else None,
+            title_justify="left",
+            caption_justify="left",
+        )
 
 
 def _kinds(run: Run, front: Front) -> str:

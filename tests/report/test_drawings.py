@@ -21,7 +21,7 @@ from gnap_search import spec
 from gnap_search.confirmation import Confirmed, Repeat
 from gnap_search.errors import UserError
 from gnap_search.front import Budget, Front
-from gnap_search.report import axes, canvas, confirmed, plot, record, table, wording
+from gnap_search.report import axes, canvas, confirmed, fitting, pages, plot, record, table, wording
 from gnap_search.results import Point
 from gnap_search.runs import Run
 from gnap_search.status import Status
@@ -108,8 +108,65 @@ def test_where_there_is_no_room_columns_go_and_no_cell_is_cut(run: Run) -> None:
     narrow, wide = (printed(both, width).splitlines() for width in (80, 160))
     assert wide[1].split() == [*KEPT[:4], "weights", "MACs", "bytes", *KEPT[4:]]
     assert narrow[1].split() == KEPT
-    assert [line.split()[0] for line in narrow[2:-1]] == [point.id for point in run.front().points]
+    rows = [point.id for point in run.front().points]
+    assert [line.split()[0] for line in narrow[2:-1]] == rows
     assert max(map(len, narrow)) <= 80 and not any("…" in line for line in narrow)
+    for width, headings in ((62, "id test parameters pick method"), (40, "id test parameters pick")):
+        lines = printed(both, width).splitlines()
+        assert lines[1].split() == headings.split() and max(map(len, lines)) <= width
+        shown = [line.split()[0] for line in lines if line.split()[0] in rows]
+        assert shown == rows and "…" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("width", "kept", "untested"),
+    [
+        (46, "id test validation parameters pick", "id validation parameters MACs pick"),
+        (36, "id test parameters pick", "id parameters pick"),
+        (26, "id parameters pick", "id parameters pick"),
+        (18, "id pick", "id pick"),
+    ],
+)
+def test_id_and_pick_stay_to_the_last_and_what_says_nothing_goes_first(
+    run: Run, width: int, kept: str, untested: str
+) -> None:
+    def headings() -> list[str]:
+        lines = printed(table.FrontTable(run), width).splitlines()
+        return next(line.split() for line in lines if line.lstrip().startswith("id "))
+
+    assert headings() == kept.split()
+    run.keep_test_accuracies({})
+    assert headings() == untested.split()
+
+
+def test_words_are_broken_where_they_may_be_and_numbers_nowhere() -> None:
+    names, numbers = ("structured-sparsification", "a b/c"), ("1,234,567", "8")
+    columns = [
+        fitting.Column("method", names, "words"),
+        fitting.Column("size", numbers),
+        fitting.Column("spread", ("± 1", "± 2"), group="size again"),
+    ]
+    shown = fitting.Fitted(columns, ["size again", "size"], pad_edge=False)
+    assert printed(shown, 80).splitlines()[1].split() == [names[0], numbers[0], "±", "1"]
+    assert printed(shown, 30).splitlines()[1].split() == ["structured-", numbers[0]]
+    assert [line.rstrip() for line in printed(shown, 20).splitlines()] == [
+        "method",
+        "structured-",
+        "sparsification",
+        "a b/c",
+    ]
+
+
+def test_studies_on_a_narrow_terminal_keep_their_names_and_cut_nothing(run: Run, tmp_path: Path) -> None:
+    statuses = [
+        Status(run, "finished", 12, 0, 12, {}),
+        Status(run, "unreadable", 0, 0, 0, {}, problem="it is damaged"),
+    ]
+    for width, headings in ((80, [*pages.PROGRESS]), (40, ["state", "trials", "best"])):
+        lines = printed(pages.studies(statuses, tmp_path), width).splitlines()
+        assert lines[0].split() == ["study", *headings]
+        assert lines[1].split()[:3] == ["mnist-gnap", "finished", "12/12"]
+        assert lines[2].split() == ["mnist-gnap", "unreadable"] and "…" not in "".join(lines)
 
 
 def test_the_table_of_an_empty_front_is_refused(tmp_path: Path) -> None:
@@ -170,6 +227,13 @@ def test_what_points_were_confirmed_with_stands_beside_their_searched_figures(ru
     assert all(word in lines[2] for word in (lucky.id, "91.00 ± 1.41", "89.00 ± 1.41", "1,050 ± 71"))
     assert "90.00" in lines[3] and "±" not in lines[3], "one seed has no spread"
     assert max(map(len, lines)) <= 80 and len(lines) == 4
+    for width, headings in (
+        (60, "id test again validation again parameters"),
+        (40, "id test again parameters"),
+    ):
+        narrow = printed(confirmed.table(run), width).splitlines()
+        assert headings.split() in [line.split() for line in narrow] and "…" not in "".join(narrow)
+        assert any(line.startswith(f"{lucky.id} ") and "89.00 ± 1.41" in line for line in narrow)
     points = json.loads(record.as_json(run))["points"]
     assert points[0]["confirmed"]["seeds"] == [0, 1] and points[2]["confirmed"] is None
     rows = list(csv.DictReader(io.StringIO(record.as_csv(run))))
