@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -50,6 +51,12 @@ class _Verbs(TyperGroup):
             _leave(f"the training broke down: {problem}", BROKEN_DOWN)
         except KeyboardInterrupt:
             _leave("interrupted", INTERRUPTED)
+        except OSError as problem:
+            if problem.errno != errno.ENAMETOOLONG:  # which any question about any path may end in
+                raise
+            _leave(
+                f"Cannot use {problem.filename}: its name is too long for a file's; choose another.", REFUSED
+            )
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, words = super().resolve_command(ctx, args)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -119,7 +120,7 @@ def format_of(path: Path) -> str:
     if not fitting:
         known = ", ".join(sorted({Path(f"model{ending}").suffix for ending in endings}))
         raise UserError(f"{path} has the ending {path.suffix!r}, which no model format has; known: {known}.")
-    if not path.is_file():
+    if not os.path.isfile(path):  # pathlib raises for a path that no file could have
         raise UserError(f"There is no model file {path}.")
     return endings[max(fitting, key=len)]
 
