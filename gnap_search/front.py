@@ -19,6 +19,7 @@ from gnap_search.results import Point
 SMALLEST, LARGEST = 1.0, 7.0
 BOX = {"parameters": (SMALLEST, LARGEST), "macs": (3.0, 11.0), "training_macs": (8.0, 18.0)}  # of each cost
 LEAST_ERROR = 1e-3  # smaller ones count as this much where errors are compared as logarithms
+ENDLESS = 10**300  # a limit above this one limits no more, and floats do not go much further
 USEFUL = 2 / 3  # of the best accuracy: networks near chance have less, also where there are two classes
 
 
@@ -35,13 +36,13 @@ class Budget:
         """How far the point is past each limit that is set; a value above 0 means that it is not met."""
         gaps = []
         if self.max_parameters is not None:
-            gaps.append(math.log10(max(point.parameters, 1) / self.max_parameters))
+            gaps.append(_decades_past(point.parameters, self.max_parameters))
         if self.max_macs is not None:
-            gaps.append(math.log10(max(point.macs, 1) / self.max_macs))
+            gaps.append(_decades_past(point.macs, self.max_macs))
         if self.min_accuracy is not None:
             gaps.append(self.min_accuracy - point.validation_accuracy)
         if self.max_training_macs is not None:
-            gaps.append(math.log10(max(point.training_macs, 1) / self.max_training_macs))
+            gaps.append(_decades_past(point.training_macs, self.max_training_macs))
         return tuple(gaps)
 
     def admits(self, point: Point) -> bool:
@@ -58,6 +59,11 @@ class Budget:
         if self.min_accuracy is not None:
             words.append(f"at least {100 * self.min_accuracy:g} % accuracy")
         return " and ".join(words) or "no limits"
+
+
+def _decades_past(size: int, limit: int) -> float:
+    """By how many powers of ten a size is above its limit."""
+    return math.log10(max(size, 1) / min(limit, ENDLESS))
 
 
 Costs = Sequence[str]  # fields of a point

@@ -126,6 +126,12 @@ def test_picks_under_a_budget(make_point: MakePoint) -> None:
     assert front.all_within(Budget(max_parameters=5_000)) == [small, middle]
 
 
+@pytest.mark.parametrize("limit", ["max_parameters", "max_macs", "max_training_macs"])
+def test_a_limit_beyond_all_numbers_limits_nothing(make_point: MakePoint, limit: str) -> None:
+    point = make_point(0, 1, 100, 0.9)
+    assert Front([point]).within(Budget(**{limit: 10**400})) == point
+
+
 @pytest.mark.parametrize(
     ("budget", "nearest"),
     [(Budget(max_parameters=50), "0-1"), (Budget(min_accuracy=0.999), "2-1"), (Budget(max_macs=1), "0-1")],
