@@ -186,15 +186,16 @@ def front(
     """The front as a table, its knee and its best points marked; or as files."""
     from gnap_search import verbs
     from gnap_search.report import confirmed, record, table
+    from gnap_search.report import plot as drawing
 
     study, budget = verbs.study(name, runs=runs), verbs.budget(cast(Limited, limits))
+    if plot:
+        drawing.refuse_other_endings(plot)  # before anything is written
     if json:
         record.write(record.as_json(study), json)
     if csv:
         record.write(record.as_csv(study), csv)
     if plot:
-        from gnap_search.report import plot as drawing
-
         drawing.save(study, plot)
     if configurations:
         from gnap_search.report import repetition
@@ -246,16 +247,17 @@ def compare(
 ) -> None:
     """Several studies' fronts side by side: hypervolumes, accuracies at round sizes, who leads where."""
     from gnap_search import verbs
-    from gnap_search.report import contest, record
+    from gnap_search.report import contest, overlay, record
+    from gnap_search.report import plot as drawing
 
     found = verbs.compare(*names, means=means, runs=runs)
+    if plot:
+        drawing.refuse_other_endings(plot)  # before anything is written
     if json:
         record.write(record.comparison_as_json(found), json)
     if csv:
         record.write(record.comparison_as_csv(found), csv)
     if plot:
-        from gnap_search.report import overlay
-
         overlay.save(found, plot)
     if record.STANDARD_OUTPUT not in (json, csv):
         _print(contest.page(found))

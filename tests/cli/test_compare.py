@@ -47,6 +47,16 @@ def test_what_cannot_be_compared_is_refused(run: Run) -> None:
     assert "There is no study 'three'" in run("compare", "one", "three", exit_code=2).stderr
 
 
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize("words", [("front", "one"), ("compare", "one", "two")])
+def test_a_plot_that_cannot_be_drawn_is_refused_before_anything_is_written(
+    run: Run, elsewhere: Path, words: tuple[str, ...]
+) -> None:
+    result = run(*words, "--json", "out.json", "--csv", "-", "--plot", "plot.jpg", exit_code=2)
+    assert "A plot ends in .png" in result.stderr and not result.stdout
+    assert [path.name for path in elsewhere.iterdir()] == ["runs"]
+
+
 def test_a_published_front_stands_beside_a_study(run: Run, two: Path) -> None:
     shown = run("compare", "one", str(PUBLISHED / "digits"), "--plot", "fronts.png").stdout
     assert "digits: 2 studies" in shown
