@@ -304,11 +304,12 @@ def export(name: Name, runs: Runs = RUNS, **wanted: Any) -> None:
     from gnap_search.report import pages
     from gnap_search.report.quiet import Herald
     from gnap_search.report.watch import watch
+    from gnap_search.runs import found_by
 
     watched = watch(f"gnap-search export {name}") if wanted.get("refit") else nullcontext(Herald(_warn))
     with watched as listener:
         files = verbs.export(name, runs=runs, listener=listener, **wanted)
-    _print(pages.exported(files))
+    _print(pages.exported(files, found_by(runs / name)))
 
 
 @app.command(rich_help_panel="Models")

@@ -66,15 +66,15 @@ def conclusion(run: Run, failures: Sequence[str], next_step: str) -> Text:
     return Text("\n".join([*lines, *failures, next_step]))
 
 
-def in_short(notes: Mapping[str, Any]) -> str:
-    """A sentence about a point of which a model file holds these notes."""
+def in_short(notes: Mapping[str, Any], study: str) -> str:
+    """A sentence about a point of which a model file holds these notes; `study` is what finds its study."""
     if "refit" in notes:
         return _refit_in_short(notes)
     searched = wording.accuracy(notes["validation_accuracy"])
     begin = f"point {notes['point']} of {notes['study']}: {searched} validation when it was searched"
     told = notes["confirmed"]
     if told is None:
-        again = f"gnap-search confirm {notes['study']} --point {notes['point']}"
+        again = f"gnap-search confirm {study} --point {notes['point']}"
         return f"{begin}; not confirmed with fresh seeds yet: {again}"
     validation, test = (
         wording.percentages(Spread(told[key]["mean"], told[key]["standard_deviation"])) + " %"

@@ -18,6 +18,7 @@ from gnap_search.errors import UserError
 from gnap_search.report import canvas, confirmed, wording
 from gnap_search.report.fitting import Column, Fitted
 from gnap_search.results import Point
+from gnap_search.runs import found_by
 from gnap_search.space import Parameters
 from gnap_search.status import Ending, Status
 
@@ -132,7 +133,7 @@ def _way_on(found: Status) -> str:
     if not found.run.searched:
         return found.run.given_command
     patiently = NO_PATIENCE if found.state == "ended" else ""
-    return f"gnap-search resume {found.run.name} --runs {found.run.folder.parent}{patiently}"
+    return f"gnap-search resume {found_by(found.run.folder)}{patiently}"
 
 
 def _trials(found: Status) -> str:
@@ -168,10 +169,13 @@ def training(point: Point, test_accuracy: float, model: Path) -> RenderableType:
     return table
 
 
-def exported(files: Sequence[Exported]) -> RenderableType:
-    """The files of an export: how they did, how large they are, and whether fresh seeds confirm the point."""
+def exported(files: Sequence[Exported], study: str) -> RenderableType:
+    """The files of an export: how they did, how large they are, and whether fresh seeds confirm the point.
+
+    `study` is its name, with the flag that finds it again.
+    """
     place = Text(f"written to {files[0].path.parent}; model.md says all about them")
-    point = Text(confirmed.in_short(files[0].notes))
+    point = Text(confirmed.in_short(files[0].notes, study))
     return Group(_files(files), Text(), _run(files), Text(), place, point)
 
 

@@ -86,3 +86,13 @@ def test_a_data_set_in_brackets_is_shown_as_it_is(run: Run, elsewhere: Path) -> 
     (folder / "study.toml").write_text('dataset = "/pets [old]/[/b] :cat:"\n')
     (folder / "launch.toml").write_text("")
     assert "on /pets [old]/[/b] :cat:" in " ".join(run("show", "pets").stdout.split())
+
+
+def test_show_says_how_to_go_on_from_where_one_is(run: Run, elsewhere: Path) -> None:
+    for runs in ("runs", "my runs"):
+        folder = elsewhere / runs / "pets"
+        folder.mkdir(parents=True)
+        (folder / "study.toml").write_text('dataset = "digits"\n')
+        (folder / "launch.toml").write_text("")
+    assert "--runs" not in run("show", "pets").stdout
+    assert "gnap-search resume pets --runs 'my runs'" in run("show", "pets", "--runs", "my runs").stdout

@@ -254,9 +254,12 @@ def test_the_optimism_of_the_search_is_told_in_percentage_points(run: Run) -> No
 
 def test_what_is_exported_says_whether_it_was_confirmed(run: Run) -> None:
     point = run.front().points[0]
-    assert "not confirmed" in confirmed.in_short({"point": point.id, **run.notes(point)})
+    unconfirmed = confirmed.in_short({"point": point.id, **run.notes(point)}, "mine --runs 'my runs'")
+    assert unconfirmed.endswith(
+        f"not confirmed with fresh seeds yet: gnap-search confirm mine --runs 'my runs' --point {point.id}"
+    )
     run.keep_confirmed({point.id: Confirmed((Repeat(0, 0.5, 0.4, 9, 9),))})
-    told = confirmed.in_short({"point": point.id, **run.notes(point)})
+    told = confirmed.in_short({"point": point.id, **run.notes(point)}, "mine")
     assert told.endswith("confirmed with 1 fresh seed: 50.00 % validation, 40.00 % test")
 
 
