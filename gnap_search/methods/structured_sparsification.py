@@ -145,7 +145,7 @@ class StructuredSparsification:
         every = structures(model)
         if every.frozen:
             return []
-        draw = Draw.of(every)
+        draw = self._in_budget(blueprint, Draw.of(every)) if every.last else Draw.of(every)
         edits: list[Edit] = []
         for name, chosen in draw.chosen(self._threshold(blueprint, every, draw)).items():
             group = every.named()[name]
@@ -181,15 +181,28 @@ class StructuredSparsification:
             return max(0.0, fitting)
         return max(fitting, min(0.0, self._fitting(blueprint, draw, LEAST)))
 
+    def _in_budget(self, blueprint: Blueprint, draw: Draw | None) -> Draw:
+        """The draw, or the one nearest to the budget without blocks that would come whole past it."""
+        draws = []
+        while draw is not None:
+            sides = self._sides(blueprint, draw, 1.0)
+            draws.append((min(sides)[0], draw))
+            draw = draw.without(sides[-1][1])
+        return min(draws, key=lambda one: one[0])[1]
+
     def _fitting(self, blueprint: Blueprint, draw: Draw, share: float) -> float:
         """Above which value the structures come nearest to that share of the budget."""
+        return min(self._sides(blueprint, draw, share))[1]
+
+    def _sides(self, blueprint: Blueprint, draw: Draw, share: float) -> list[tuple[float, float]]:
+        """How far from that share of the budget they are just past it and just within; above which value."""
         target, values = share * self._target(blueprint), draw.values()
 
         def excess(place: int) -> float:
             return self._cost(blueprint, draw.widths(values[place])) - target
 
         fits = bisect.bisect_left(range(len(values) - 1), x=True, key=lambda place: excess(place) <= 0)
-        return values[min(range(max(0, fits - 1), fits + 1), key=lambda place: abs(excess(place)))]
+        return [(abs(excess(place)), values[place]) for place in range(max(0, fits - 1), fits + 1)]
 
     def grow(self, model: nn.Module, blueprint: Blueprint, history: Sequence[Point]) -> list[Edit]:
         """What was drawn and is not there; of a block that has died since the draw all or nothing."""
@@ -239,12 +252,19 @@ class Draw:
                 layers |= dict.fromkeys(blocks[name], float(_values(group.layer, noise)))
         return cls(filters, layers)
 
+    def without(self, value: float) -> Draw | None:
+        """The same without the blocks of this value; None where there is none."""
+        if value == -math.inf or value not in self.layers.values():
+            return None
+        left = {name: -math.inf if one == value else one for name, one in self.layers.items()}
+        return dataclasses.replace(self, layers=left)
+
     def chosen(self, threshold: float) -> dict[str, Tensor]:
         """Which structures exist: one at least in a layer that does, and in a group that may not be empty."""
         return {name: self._chosen(name, values, threshold) for name, values in self.filters.items()}
 
     def _chosen(self, name: str, values: Tensor, threshold: float) -> Tensor:
-        if self.layers.get(name, math.inf) <= threshold:
+        if self.layers.get(name, math.inf) <= threshold or bool(torch.isneginf(values).all()):
             return torch.zeros_like(values, dtype=torch.bool)
         return (values > threshold).index_fill(0, values.argmax(), value=True)
 

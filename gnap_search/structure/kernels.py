@@ -6,7 +6,7 @@ over the images once or twice, and what lies between two steps stays in the proc
 
 Images are matrices with a row of pixels a row: (N * H) x (W * C) values, channels last. float32 comes as it
 is, and bfloat16 as its bits, in uint16; the arithmetic is float32 and sums are float64 either way. Results
-come in the kind that the images came in. NaN stays NaN.
+come in the kind that the images came in. NaN stays NaN, but where another value of its window was pooled.
 """
 
 from __future__ import annotations

@@ -28,15 +28,15 @@ CUTOUT_SIDES = (1 / 4, 1 / 2)  # the least and the greatest side of the square, 
 def augment(images: Tensor, names: Sequence[str], generator: Generator, share: float = 1.0) -> Tensor:
     """Uint8 images N x C x H x W -> transformed float32 images in [0, 1], laid out channels last.
 
-    The first `share` of the batch is transformed, the rest is left as it is; a batch in random order needs no
-    further draw. The result follows from the images, the names in their order, and the generator's state,
-    which may live on the CPU while the images do not.
+    The first `share` of the batch is transformed, one image at least of any share above 0, and the rest is
+    left as it is; a batch in random order needs no further draw. The result follows from the images, the
+    names in their order, and the generator's state, which may live on the CPU while the images do not.
 
     Raises:
         UserError: a name is unknown.
     """
     check(names)
-    count = round(share * len(images)) if names else 0
+    count = min(len(images), max(round(share * len(images)), share > 0)) if names else 0
     if not count:
         return as_float(images)
     transformed = images[:count]

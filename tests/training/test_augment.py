@@ -146,3 +146,5 @@ def test_a_share_of_the_batch_is_transformed_and_the_rest_is_as_it_was():
     assert torch.equal(mixed[10:], images[10:].float() / 255)
     assert torch.equal(mixed[:10], augment(images[:10], ["affine"], generator()))
     assert torch.equal(augment(images, ["affine"], generator(), 0.0), images.float() / 255)
+    few = augment(images[:2], ["affine"], generator(), 0.25)
+    assert torch.equal(few[:1], augment(images[:1], ["affine"], generator())), "one of two, and not none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +41,12 @@ def test_the_learning_rate_is_whole_before_the_finish_and_falls_to_zero_in_it(
     assert rates[-1] == 0
     assert rates == sorted(rates, reverse=True)
     assert 0 <= at.finish < total
+
+
+@pytest.mark.parametrize("total", range(3, 9))
+def test_a_short_training_has_two_epochs_in_which_it_may_grow(total: int) -> None:
+    assert schedule.progress(0, total, 0.7).finish >= 2
+    assert schedule.progress(0, total, 1.0).finish == 0  # which asks for none
 
 
 def test_small_data_has_small_batches() -> None:
