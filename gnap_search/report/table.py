@@ -73,7 +73,7 @@ def _kinds(run: Run, front: Front) -> str:
 
 def _numbers(point: Point, tested: Mapping[str, float], run: Run) -> dict[str, str]:
     """Heading -> what stands below it."""
-    model = run.model(point)
+    model, trained = run.model(point), "training_macs" in run.study.costs
     return {
         "id": point.id,
         "test": wording.accuracy(tested.get(point.id)),
@@ -81,5 +81,6 @@ def _numbers(point: Point, tested: Mapping[str, float], run: Run) -> dict[str, s
         "parameters": wording.count(point.parameters),
         "weights": wording.count(point.weights),
         "MACs": wording.count(point.macs),
+        **({"training MACs": wording.rounded(point.training_macs)} if trained else {}),
         "bytes": wording.count(model.stat().st_size) if model.is_file() else "-",
     }

@@ -169,6 +169,13 @@ def test_studies_on_a_narrow_terminal_keep_their_names_and_cut_nothing(run: Run,
         assert lines[2].split() == ["mnist-gnap", "unreadable"] and "…" not in "".join(lines)
 
 
+def test_the_table_has_what_training_took_where_that_is_an_objective(run: Run) -> None:
+    study = run.study.model_copy(update={"objectives": ("accuracy", "parameters", "training_macs")})
+    (run.folder / "study.toml").write_text(study.to_toml())
+    assert "training MACs" not in printed(table.FrontTable(run), 160)
+    assert "training MACs" in printed(table.FrontTable(Run(run.folder)), 160)
+
+
 def test_the_table_of_an_empty_front_is_refused(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(spec.load("mnist").to_toml())
     with pytest.raises(UserError, match="is empty"):
