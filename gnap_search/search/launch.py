@@ -12,7 +12,7 @@ from gnap_search import chance, spec
 from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.front import Front
-from gnap_search.search import cluster, resources
+from gnap_search.search import cluster, resources, room
 from gnap_search.search.given import Sources
 from gnap_search.search.resources import Resources
 from gnap_search.status import Ending
@@ -96,11 +96,17 @@ def run(
         ):
             drive = Drive(study, folder, launch, listener, data, ledger)
             ending = drive.to_the_end(ray, trial, start + launch.timeout if launch.timeout else None)
-            if ending in ("finished", "patience"):  # otherwise the front is going to change
+            front, settled = drive.standing.front, ending in ("finished", "patience")
+            if settled:  # otherwise the front is going to change
                 drive.score()
-            if ledger.completed and (warning := chance.unlearnt(drive.standing.front, data)):
-                listener.message(warning)
-            return _summary(ledger, drive.standing.front, time.monotonic() - start, ending)
+            if ledger.completed and (advice := _advice(study, front, data, settled=settled)):
+                listener.message(advice)
+            return _summary(ledger, front, time.monotonic() - start, ending)
+
+
+def _advice(study: spec.Study, front: Front, data: Data, *, settled: bool) -> str:
+    """What users should know of a front, in a sentence; empty where it is nothing."""
+    return chance.unlearnt(front, data) or (room.unused(study, front) if settled else "")
 
 
 def _nothing_there(folder: Path, launch: spec.Launch) -> bool:
