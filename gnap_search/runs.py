@@ -42,6 +42,7 @@ from gnap_search.front import Front
 from gnap_search.results import History, Point
 
 DEFAULT = Path("runs")
+WAY_ON = ("checkpoint.safetensors", "worker.lease")  # what a trial has until it is settled
 Kept = TypeVar("Kept")
 RECORD = TypeAdapter(dict[str, Any])
 TESTED = TypeAdapter(dict[str, float])
@@ -103,7 +104,8 @@ class Run:
 
     def goes_on(self, trial: int) -> bool:
         """Whether a trial is not settled: what it would go on from is there."""
-        return (self.trial_folder(trial) / "checkpoint.safetensors").is_file()
+        folder = self.trial_folder(trial)
+        return any((folder / name).is_file() for name in WAY_ON)
 
     def with_folder(self) -> list[int]:
         """The trials that have a folder, in order: those that have begun, are about to, or never could."""
@@ -348,5 +350,5 @@ def _begun(folder: Path) -> bool:
 
 def forget_way_on(folder: Path) -> None:
     """Delete what only a training that goes on needs: its checkpoint, and the pass of its process."""
-    for name in ("checkpoint.safetensors", "worker.lease"):
+    for name in WAY_ON:
         (folder / name).unlink(missing_ok=True)

@@ -362,7 +362,7 @@ def sqlite_file(storage: str) -> Path | None:
 
     try:
         name = make_url(storage).database
-    except exc.ArgumentError:  # whoever connects to it says so
+    except (exc.ArgumentError, ValueError):  # whoever connects to it says so
         return None
     return Path(name) if name and not name.startswith((":memory:", "file:")) else None
 

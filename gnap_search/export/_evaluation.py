@@ -138,7 +138,11 @@ def _refuse_other_classes(path: Path, notes: Mapping[str, Any], data: Data) -> N
 def _doubt(notes: Mapping[str, Any], data: Data, split: SplitName) -> str:
     """A sentence where a split that is cut is not the one that was set aside when the file was trained."""
     known = notes.get("held_out")
-    if split not in data.cut or not isinstance(known, dict) or known.get(split) == data.held_out.get(split):
+    if not isinstance(known, dict) or known.get(split) == data.held_out.get(split):
+        return ""
+    if split == "validation" and known.get("test") == data.held_out["test"]:  # the same data, given or cut
+        return "some of these validation images were trained on: fewer were set aside for this network"
+    if split not in data.cut:
         return ""
     return (
         f"these {split} images are cut from {data.name}, and are not those that were set aside when the "

@@ -29,13 +29,15 @@ def _life(status: Status, trial: int, points: Sequence[Point]) -> dict[str, Any]
     """Settings, ending, and a column for each number; `widths` and `phases` stand where they change."""
     run = status.run
     plan = run.plan(trial)
+    epochs = plan.get("epochs", run.study.epochs)  # given trainings may have their own
     others = dict.fromkeys(cost for cost in run.study.costs if cost != "parameters")
     return {
         "trial": trial,
         "method": run.method(trial),
         "seed": plan.get("seed"),
         "settings": plan["settings"],
-        "ending": _ending(status, trial, points),
+        "ending": _ending(status, trial, points, epochs),
+        "epochs": epochs,
         "reason": status.failures.get(trial),
         "parameters": [point.parameters for point in points],
         "weights": [point.weights for point in points],
@@ -49,11 +51,11 @@ def _life(status: Status, trial: int, points: Sequence[Point]) -> dict[str, Any]
     }
 
 
-def _ending(status: Status, trial: int, points: Sequence[Point]) -> str:
+def _ending(status: Status, trial: int, points: Sequence[Point], epochs: int) -> str:
     """How a trial ended, in a word."""
     if trial in status.failures:
         return "failed"
-    if points and points[-1].epoch >= status.run.study.epochs:
+    if points and points[-1].epoch >= epochs:
         return "finished"
     return "unfinished" if status.run.goes_on(trial) else "stopped"
 

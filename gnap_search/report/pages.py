@@ -144,9 +144,8 @@ def _trials(found: Status) -> str:
 
 def checked(file: spec.Study | spec.SpaceFile, path: Path) -> RenderableType:
     """What a file resolves to."""
-    table = _grid(22)
+    table = _grid(max([22, *map(len, file.parameters)]))
     kind = "study" if isinstance(file, spec.Study) else "search space"
-    table.add_row(Text(f"{path}", style="bold"), f"is a {kind} without faults")
     for key, value in file.model_dump(exclude={"parameters", "summary", "constraints"}).items():
         if value is not None:
             table.add_row(key, str(value))
@@ -154,7 +153,7 @@ def checked(file: spec.Study | spec.SpaceFile, path: Path) -> RenderableType:
         table.add_row("limits", str(file.constraints.budget()))
     for name, words in _searched(file.parameters).items():
         table.add_row(name, words)
-    return table
+    return Group(Text(f"{path} is a {kind} without faults", style="bold"), table)
 
 
 def training(point: Point, test_accuracy: float, model: Path) -> RenderableType:

@@ -187,7 +187,8 @@ class _Quiet(WSGIRequestHandler):
 def _listening(host: str, port: int, application: Any) -> WSGIServer:
     try:
         return make_server(host, port, application, server_class=_Server, handler_class=_Quiet)
-    except OSError as problem:
+    except (OSError, OverflowError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
         raise UserError(
-            f"Nothing can be served at {host}:{port} ({problem.strerror}); take another --port or --host."
+            f"Nothing can be served at {host}:{port} ({reason}); take another --port or --host."
         ) from None

@@ -37,9 +37,11 @@ def connect(folder: Path, url: str | None) -> RDBStorage:
     arguments = {"connect_args": {"timeout": PATIENCE}} if lite else {"pool_pre_ping": True}
     try:
         return _made_or_found(address, arguments)
-    except (ImportError, sql.ArgumentError, sql.NoSuchModuleError) as problem:
+    except (ImportError, ValueError, sql.ArgumentError, sql.NoSuchModuleError) as problem:
+        # What could not be read as a number may be a part of the password.
+        reason = "its port is no number" if isinstance(problem, ValueError) else first_line(problem)
         raise UserError(
-            f"--storage {shown(address)} cannot be used ({first_line(problem)}); it should look like "
+            f"--storage {shown(address)} cannot be used ({reason}); it should look like "
             "postgresql+psycopg://user@host/database, with its driver installed."
         ) from None
     except (sql.DBAPIError, RuntimeError) as problem:

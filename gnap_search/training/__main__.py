@@ -7,6 +7,7 @@ goes on when the same command is given again, and one that has finished is not r
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,11 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write(f"{PROGRAM}: interrupted; the same command goes on\n")
         return INTERRUPTED
+    except BrokenPipeError:  # whoever reads has enough
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # what is left is not written at the end
+        return BROKEN_DOWN
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,7 +74,7 @@ def _run(asked: argparse.Namespace) -> int:
         summary.describe(wanted, asked.out)
         failures = _train(errands, asked.workers, asked.out)
     results = _results(errands)
-    sys.stdout.write(summary.table(results))
+    _tell(summary.table(results).rstrip("\n"))
     _tell(f"{len(results)} of {len(errands)} trainings finished; see {asked.out / 'results.json'}")
     return BROKEN_DOWN if failures else 0
 
@@ -110,8 +116,9 @@ def _in_short(result: Result) -> str:
 
 
 def _tell(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()  # into a file as well, where people look while it runs
+    if sys.stdout is not None:  # it may be closed
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()  # into a file as well, where people look while it runs
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -57,6 +57,8 @@ def writing(folder: Path, otherwise: str) -> Iterator[None]:
     """Say in a sentence that a folder cannot be written or the disk is full, and what else may be done."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # whoever reads has enough
     except (OSError, SafetensorError) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise UserError(f"Cannot write {folder}: {reason}; mend that, or {otherwise}.") from None

@@ -49,6 +49,11 @@ def test_check_says_what_a_file_amounts_to(run: Run) -> None:
     assert "pruning_strength" in checked and "saturation_patience" in checked
     run("copy", "gnap", "space.toml")
     assert "is a search space without faults" in run("check", "space.toml").stdout
+    run("copy", "structured-sparsification", "structured-sparsification-of-mine.toml")
+    assert (
+        "structured-sparsification-of-mine.toml is a"
+        in run("check", "structured-sparsification-of-mine.toml").stdout
+    )
 
 
 def test_no_studies_are_none(run: Run) -> None:

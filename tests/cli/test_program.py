@@ -73,6 +73,11 @@ def test_what_an_encoding_lacks_is_told_plainly(
     assert written == "97 ± 1 µs \u2800⣿┤ 猫 caf\udce9", "what goes into a file is the same everywhere"
 
 
+def test_a_standard_error_that_is_closed_may_be_written_to(python: Program) -> None:
+    code = "import sys; sys.stderr = None; from gnap_search import streams; streams.prepare(); "
+    assert python("-c", code + "print('lost', file=sys.stderr); print('kept')").stdout == "kept\n"
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device stands for a full disk")
 @pytest.mark.parametrize("word", ["list", "--help", "--version"])
 def test_a_full_disk_is_told_in_one_sentence(program: Program, word: str) -> None:

@@ -75,6 +75,10 @@ REFUSED = [
     (["pareto", "--cpus-per-trial", "4096"], "--cpus-per-trial 4096 is too much"),
     (["pareto", "--gpus-per-trial", "99"], "--gpus-per-trial 99 is too much"),
     (["pareto", "--storage", "nonsense://x"], "--storage nonsense://x cannot be used"),
+    (
+        ["pareto", "--storage", "postgresql+psycopg://me:p@ss:word@host/db"],
+        "--storage postgresql+psycopg://me@host/db cannot be used (its port is no number)",
+    ),
     (["pareto", "--dataset", "mnist", "--data-root", "nowhere", "--no-download"], "nowhere"),
     (["pareto", "--address", "ray://host:10001"], "call gnap-search on a node of the cluster"),
     (["pareto", "--from-study", "nothing"], "There is no study 'nothing' in runs"),

@@ -81,6 +81,8 @@ def test_a_split_that_is_cut_anew_is_doubted(tmp_path: Path, data: Data) -> None
         "may have been trained on some of them" in evaluate(file, dataclasses.replace(cut, test=less)).doubt
     )
     assert not evaluate(file, dataclasses.replace(data, test=less)).doubt  # it came with the data
+    fewer = evaluate(file, dataclasses.replace(data, validation=less), "validation")
+    assert fewer.doubt.startswith("some of these validation images were trained on")
 
 
 def test_all_images_of_all_splits_are_scored(tmp_path: Path, data: Data) -> None:

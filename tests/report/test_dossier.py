@@ -85,6 +85,16 @@ def test_how_a_trial_ended_follows_from_its_folder(make_point: MakePoint, make_r
     run = make_run("young", [make_point(0, 1, 100, 0.5), make_point(1, 1, 90, 0.6)])
     (run.trial_folder(1) / "checkpoint.safetensors").touch()
     assert [life["ending"] for life in told(run)["trials"]] == ["stopped", "unfinished"]
+    (run.trial_folder(0) / "worker.lease").touch()  # it has begun, and come to no checkpoint yet
+    assert [life["ending"] for life in told(run)["trials"]] == ["unfinished", "unfinished"]
+
+
+def test_a_given_training_ends_with_its_own_epochs(make_point: MakePoint, make_run: MakeRun) -> None:
+    run = make_run("given", [make_point(0, 1, 100, 0.5)])
+    plan = json.loads((run.trial_folder(0) / "plan.json").read_text())
+    (run.trial_folder(0) / "plan.json").write_text(json.dumps({**plan, "epochs": 1}))
+    (life,) = told(Run(run.folder))["trials"]
+    assert (life["ending"], life["epochs"]) == ("finished", 1)
 
 
 def test_numbers_that_are_none_are_left_blank(make_point: MakePoint, make_run: MakeRun) -> None:

@@ -214,6 +214,17 @@ def test_the_same_settings_are_one_configuration_wherever_they_stand() -> None:
     assert second.spread("x") == Spread(1.0, None)
 
 
+def test_it_trains_where_standard_output_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main([asked(tmp_path, epochs=1), "--out", str(tmp_path / "out")]) == 0
+    assert len(Run(tmp_path / "out").results) == 2
+
+
+def test_a_pipe_that_nobody_reads_is_no_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(BrokenPipeError), standalone.writing(tmp_path, loop.OTHERWISE):
+        raise BrokenPipeError
+
+
 def test_a_folder_has_one_loop_at_a_time(tmp_path: Path) -> None:
     with (
         loop.sole(tmp_path / "out"),

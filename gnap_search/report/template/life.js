@@ -42,7 +42,7 @@ function lifeAbout(study, trial) {
 }
 
 function endingWords(study, trial) {
-  const epochs = `${trial.parameters.length} of ${plural(study.epochs, "epoch")}, ${duration(trial.seconds)}`;
+  const epochs = `${trial.parameters.length} of ${plural(trial.epochs, "epoch")}, ${duration(trial.seconds)}`;
   return {
     finished: `Trained to its end: ${epochs}`,
     stopped: `Stopped early, as others outdid it: ${epochs}`,
