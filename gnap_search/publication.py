@@ -73,10 +73,13 @@ def publish(run: Run, load: Callable[[], Data], budget: Budget, directory: Path)
 def _export(run: Run, point: Point, data: Data, draft: Path) -> Exported:
     classifier, notes = model.load(run.model(point))
     original = Original(classifier, data)
-    if point.id not in run.test_accuracies:
-        run.keep_test_accuracies({**run.test_accuracies, point.id: original.test_accuracy})
+    accuracy = run.test_accuracies.get(point.id)
+    if accuracy is None:
+        accuracy = original.test_accuracy
+        with contextlib.suppress(OSError):  # a study that can only be read is published all the same
+            run.keep_test_accuracies({**run.test_accuracies, point.id: accuracy})
     name = f"{point.parameters}-trial{point.trial}-epoch{point.epoch}.onnx"
-    return original.write("onnx", draft / name, {**notes, **run.notes(point)})
+    return original.write("onnx", draft / name, {**notes, **run.notes(point), "test_accuracy": accuracy})
 
 
 def _write_texts(run: Run, points: Sequence[Mapping[str, Any]], draft: Path) -> list[Path]:
@@ -138,7 +141,7 @@ def _environment(told: Mapping[str, Any]) -> dict[str, Any]:
 def _point(run: Run, point: Point, file: Exported) -> dict[str, Any]:
     plan, confirmed = run.plan(point.trial), run.confirmed.get(point.id)
     return {
-        **point.told(run.test_accuracies[point.id]),
+        **point.told(file.notes["test_accuracy"]),
         "confirmed": confirmed.told() if confirmed else None,
         "seed": plan["seed"],
         "config": plan["settings"],

@@ -316,6 +316,11 @@ def find(runs: Path, name: str) -> Run:
     return Run(runs / name)
 
 
+def holds(runs: Path, name: str) -> bool:
+    """Whether a name, which is no path, is that of a study in a folder of runs."""
+    return Path(name).name == name and os.path.isfile(runs / name / "study.toml")
+
+
 def find_anywhere(runs: Path, name: str) -> Run:
     """The run of that name, or else the one whose folder this is.
 
@@ -324,7 +329,7 @@ def find_anywhere(runs: Path, name: str) -> Run:
     """
     folder = Path(os.path.expanduser(name))
     # Of a path that no file could have, isfile says no where pathlib raises.
-    if os.path.isfile(folder / "study.toml") and not (runs / name / "study.toml").is_file():
+    if os.path.isfile(folder / "study.toml") and not holds(runs, name):
         return Run(folder.resolve())
     if folder.name != name:
         raise UserError(f"There is no study in {folder}; name one of {runs}, or a folder with a study.toml.")

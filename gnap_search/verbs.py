@@ -134,6 +134,7 @@ def resume(
     Raises:
         UserError: there is no such study, or it has more trials than that already.
     """
+    _refuse_unknown(asked, Continued)
     run = study(name, runs=runs)
     run.refuse_unsearched()
     meant = request.extended(run.study, trials)
@@ -179,7 +180,7 @@ def front(name: str, *, runs: Path = RUNS) -> Front:
     return study(name, runs=runs).front()
 
 
-def compare(*names: str, means: bool = False, runs: Path = RUNS) -> Comparison:
+def compare(*names: str | Path, means: bool = False, runs: Path = RUNS) -> Comparison:
     """Several studies' fronts side by side: hypervolumes, best accuracies at round sizes, the common front.
 
     A single study's methods are compared, where it has several. A folder with a published front may stand
@@ -193,8 +194,9 @@ def compare(*names: str, means: bool = False, runs: Path = RUNS) -> Comparison:
     return comparison.compare([_side(name, runs) for name in names], averaged=means)
 
 
-def _side(name: str, runs: Path) -> Run | Reference:
+def _side(name: str | Path, runs: Path) -> Run | Reference:
     """The study of that name, or else the published front in that folder."""
+    name = str(name)
     folder = _published(name, runs)
     return folders.find(Path(runs), name) if folder is None else Reference.read(folder)
 
@@ -202,8 +204,7 @@ def _side(name: str, runs: Path) -> Run | Reference:
 def _published(name: str, runs: Path) -> Path | None:
     """The folder with a published front that a name means, where no study has it."""
     folder = Path(os.path.expanduser(name))
-    is_one = Reference.is_in(folder) and not (Path(runs) / name / "study.toml").is_file()
-    return folder if is_one else None
+    return folder if Reference.is_in(folder) and not folders.holds(Path(runs), name) else None
 
 
 def report(
@@ -217,6 +218,7 @@ def report(
     Raises:
         UserError: there is no such study, a front is empty, their data differ, or the file cannot be written.
     """
+    _refuse_unknown(wanted, Reporting)
     from gnap_search.report import document, dossier, record
     from gnap_search.search import answers
 
@@ -240,6 +242,7 @@ def dashboard(name: str, *, runs: Path = RUNS, **where: Unpack[Serving]) -> Iter
     Raises:
         UserError: there is no such study, optuna-dashboard is not installed, or the port is not free.
     """
+    _refuse_unknown(where, Serving)
     from gnap_search.search import dashboard as dashboards
 
     run = study(name, runs=runs)
@@ -278,6 +281,7 @@ def confirm(
     Raises:
         UserError: the front is empty, no point is meant, or the study is being driven.
     """
+    _refuse_unknown(wanted, Confirming)
     from gnap_search.search import confirm as confirming
 
     run = study(name, runs=runs)
@@ -310,6 +314,7 @@ def export(
             give the network's answers.
         TrialError: the training of a refit broke down.
     """
+    _refuse_unknown(wanted, Exporting)
     from gnap_search.export import package
     from gnap_search.structure import model
 
@@ -346,6 +351,7 @@ def publish(name: str, *, runs: Path = RUNS, **wanted: Unpack[Publishing]) -> li
         UserError: no point is within the limits, a file does not give its network's answers, or the folder
             holds something else.
     """
+    _refuse_unknown(wanted, Publishing)
     from gnap_search import publication
 
     run = study(name, runs=runs)
@@ -389,6 +395,7 @@ def evaluate(model: Path, **on: Unpack[Evaluating]) -> Evaluation:
     Raises:
         UserError: the file or the data set is not there, or the one was not made for the other.
     """
+    _refuse_unknown(on, Evaluating)
     from gnap_search import datasets
     from gnap_search.export import evaluate as evaluated
     from gnap_search.export import made_for, side_of
@@ -396,7 +403,7 @@ def evaluate(model: Path, **on: Unpack[Evaluating]) -> Evaluation:
     split = cast(SplitName, on.get("split", "test"))
     if split not in get_args(SplitName):
         raise UserError(f"Unknown split {split!r}; it should be train, validation, test or all.")
-    dataset, size = on.get("dataset", request.DEFAULT_DATASET), spec.image_size(on.get("image_size"))
+    dataset, size = str(on.get("dataset", request.DEFAULT_DATASET)), spec.image_size(on.get("image_size"))
     if split == "all" and request.may_be_folder(dataset):
         shape, classes = made_for(Path(model))
         return evaluated(Path(model), datasets.labelled(dataset, shape, classes), split)
@@ -418,6 +425,7 @@ def predict(
         UserError: the file or a picture that is named is missing or damaged, no picture is readable, or the
             file takes no pictures or does not say what it takes.
     """
+    _refuse_unknown(how, Predicting)
     from gnap_search import datasets
     from gnap_search.export import predict as predicted
 
@@ -456,6 +464,7 @@ def train(
         UserError: something that was asked for is wrong.
         TrialError: the training broke down.
     """
+    _refuse_unknown(asked, Training)
     from gnap_search import datasets, single
 
     plan = request.plan(settings or {}, asked)
@@ -510,6 +519,13 @@ def check(file: Path) -> spec.Study | spec.SpaceFile:
         UserError: something in it is wrong; the file and the key are named.
     """
     return request.read(Path(file))
+
+
+def _refuse_unknown(asked: Mapping[str, object], kind: type) -> None:
+    """See that a function is given no key that it would not look at; Python itself lets them all through."""
+    unknown = next((key for key in asked if key not in kind.__annotations__), None)
+    if unknown is not None:
+        raise UserError(f"unknown key {unknown!r}; {nearest(unknown, kind.__annotations__)}")
 
 
 def _meant(front: Front, wanted: Confirming) -> list[Point]:

@@ -87,7 +87,7 @@ def run(
         if data.note:
             listener.message(data.note)
         if open_ended and not (folder / "study.toml").exists():
-            study = pilot.in_time(study, launch.timeout, data, listener)
+            study = pilot.in_time(study, launch, data, listener)
         with cluster.silence(verbose=launch.verbose):
             given = Gathering(study, folder, listener).gather(sources, data.digest)
         with (

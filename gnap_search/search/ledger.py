@@ -186,12 +186,15 @@ class Ledger:
 
     @property
     def stalled(self) -> bool:
-        """Whether the study's patience is over, as of the last trial that was answered."""
+        """Whether the study's patience is over, as of the last trial that was answered.
+
+        It bears with proposals: a configuration that somebody gives is trained all the same.
+        """
         if self._stalled is None:
             ended, standing = self._followed().ended, self.standing
             points, front = (standing.telling, standing.front) if standing else (_none, self._empty)
             self._stalled = self._watch.stalled(ended, self.patience, points, front)
-        return self._stalled
+        return self._stalled and not marks.enqueued(self._twin.trials(TrialState.WAITING))
 
     def settled(self) -> set[int]:
         """The trials that are answered."""

@@ -34,13 +34,14 @@ def as_before(study: spec.Study, folder: Path) -> spec.Study:
     return study.model_copy(update={"epochs": min(Run(folder).study.epochs, study.epochs)})
 
 
-def in_time(study: spec.Study, timeout: float, data: Data, listener: Listener) -> spec.Study:
-    """A new study with as many epochs as let its first trainings come to their end in so many seconds."""
+def in_time(study: spec.Study, launch: spec.Launch, data: Data, listener: Listener) -> spec.Study:
+    """A new study with as many epochs as let its first trainings come to their end in the launch's time."""
+    share = min(1.0, launch.cpus_per_trial)  # of the processor, which is measured whole
     try:
-        seconds = GROWN * _epoch_seconds(study, data)
+        seconds = GROWN * _epoch_seconds(study, data) / share
     except TrialError:
         return study  # what cannot be trained is told when it is
-    epochs = max(LEAST, min(study.epochs, fitting(seconds, timeout)))
+    epochs = max(LEAST, min(study.epochs, fitting(seconds, launch.timeout)))
     if epochs < study.epochs:
         listener.message(
             f"an epoch takes about {seconds:.1f} s here, so each training has {epochs} epochs, not the usual "

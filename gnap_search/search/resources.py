@@ -99,7 +99,7 @@ def _share(flag: str, value: float) -> float:
         return value
     if value < 1:
         parts = round(1 / value)
-        if parts > 1 and abs(value * parts - 1) < TOLERANCE:
+        if 1 < parts <= 10_000 and abs(value * parts - 1) < TOLERANCE:
             return math.floor(10_000 / parts) / 10_000  # Ray counts in ten-thousandths
     raise UserError(f"{flag} {value:g} should be a whole number, or a share of one like 0.5, 0.33 or 0.25.")
 

@@ -28,9 +28,13 @@ def build(study: spec.Study, asked: int, startup: int) -> BaseSampler:
             case "random":
                 return optuna.samplers.RandomSampler(seed=seed)
             case "qmc":
-                # Its sequence goes on by the number of trials, so its seed must stay the study's own.
+                # Its sequence goes on by the number of trials, so its seed must stay the study's own. What it
+                # leaves to chance, as the settings of a second method, has none to go on by.
                 return optuna.samplers.QMCSampler(
-                    seed=study.seed, scramble=True, warn_asynchronous_seeding=False
+                    seed=study.seed,
+                    scramble=True,
+                    independent_sampler=optuna.samplers.RandomSampler(seed=seed),
+                    warn_asynchronous_seeding=False,
                 )
 
 

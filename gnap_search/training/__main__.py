@@ -36,9 +36,7 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{PROGRAM}: interrupted; the same command goes on\n")
         return INTERRUPTED
     except BrokenPipeError:  # whoever reads has enough
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # what is left is not written at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left at the end
         return BROKEN_DOWN
 
 

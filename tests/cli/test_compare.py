@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from typer.testing import Result
 
 import gnap_search
-from gnap_search import spec
+from gnap_search import runs, spec
+from gnap_search.errors import UserError
 from gnap_search.results import History, Point
 
 PUBLISHED = Path(__file__).parents[2] / "studies" / "published"
@@ -67,6 +69,35 @@ def test_a_published_front_stands_beside_a_study(run: Run, two: Path) -> None:
     assert [point["id"] for point in theirs["points"]] == [point["id"] for point in record["points"]]
     assert (ours["epochs"], theirs["epochs"], theirs["training_seconds"]) == (1, None, None)
     assert gnap_search.compare("one", str(PUBLISHED / "digits"), runs=two).record() == written
+
+
+def test_paths_may_be_whole(run: Run, two: Path, tmp_path: Path) -> None:
+    shutil.copytree(PUBLISHED / "digits", tmp_path / "theirs")
+    (tmp_path / "theirs" / "study.toml").touch()  # as a published search has one
+    for folder in (tmp_path / "theirs", str(tmp_path / "theirs")):
+        assert len(gnap_search.compare("one", folder, runs=two).contenders) == 2
+    assert runs.find_anywhere(two, str(two / "one")).folder == runs.find_anywhere(two, "one").folder
+    (two / "own").mkdir()
+    assert "There is no study 'own'" in run("compare", "one", "own", exit_code=2).stderr
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: gnap_search.export("one", max_parameters=9),
+        lambda: gnap_search.publish("one", formats=["onnx"]),
+        lambda: gnap_search.resume("one", trails="+5"),
+        lambda: gnap_search.confirm("one", seed=5),
+        lambda: gnap_search.evaluate("x.onnx", splits="test"),
+        lambda: gnap_search.predict("x.onnx", tops=3),
+        lambda: gnap_search.train(epoch=3),
+        lambda: gnap_search.report("one", path="x.html"),
+    ],
+)
+@pytest.mark.usefixtures("two")
+def test_a_function_refuses_a_key_that_it_does_not_know(ask: Callable[[], object]) -> None:
+    with pytest.raises(UserError, match="unknown key"):
+        ask()
 
 
 def test_published_fronts_are_compared_by_their_means(run: Run) -> None:

@@ -15,7 +15,7 @@ from gnap_search import spec
 from gnap_search.results import Point
 from gnap_search.search import coverage, storage
 from gnap_search.search.ledger import Ask, Ledger
-from gnap_search.search.marks import DISCARDED, RETRY_OF, STOPPED
+from gnap_search.search.marks import DISCARDED, ENQUEUED, RETRY_OF, STOPPED
 from tests.search.conftest import a_point, small_study
 
 CONDITIONAL = {
@@ -245,6 +245,30 @@ def test_a_sequence_goes_on_with_the_next_driver(desk_on_disk):
     one = desk_on_disk(trials=9, sampler="qmc")
     asked = [one.driver().ask().settings["growth_factor"] for _ in range(9)]
     assert len(set(asked)) == 9
+
+
+def test_what_a_sequence_leaves_to_chance_is_not_drawn_again_by_the_next_driver(desk_on_disk):
+    one = desk_on_disk(
+        trials=9, sampler="qmc", parameters=CONDITIONAL | {"kind": ["plain", "deep", "deeper"]}
+    )
+    asked = [tuple(one.driver().ask().settings.items()) for _ in range(9)]
+    assert len(set(asked)) == 9
+
+
+def test_a_given_configuration_is_trained_though_patience_is_over(desk_on_disk):
+    one = desk_on_disk(trials=9, constraints={"max_params": 1})  # which no point meets
+    ledger = one.driver()
+    ledger.patience = 1
+    for _ in range(2):
+        ask = ledger.ask()
+        ledger.complete(ask.number, good(ask))
+    assert ledger.stalled and ledger.ask() is None
+    settings = {**ask.settings, "growth_factor": 1.25}
+    one.optuna.enqueue_trial(settings, user_attrs={ENQUEUED: 0})
+    again = one.driver()
+    again.patience = 1
+    assert not again.stalled and again.ask().settings == settings
+    assert again.ask() is None
 
 
 def test_constraints_may_be_told_twice(desk):

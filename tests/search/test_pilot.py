@@ -31,15 +31,24 @@ def test_there_are_as_many_epochs_as_there_is_time_for(
 ) -> None:
     takes(seconds, monkeypatch)
     notes = Notes()
-    fewer = pilot.in_time(study, pilot.GROWN * foresight.MARGIN * 400, small_digits, notes)
+    launch = spec.Launch(timeout=pilot.GROWN * foresight.MARGIN * 400)
+    fewer = pilot.in_time(study, launch, small_digits, notes)
     assert fewer == study.model_copy(update={"epochs": epochs})
     told = [f"has {epochs} epochs, not the usual 90" in text for text in notes.messages]
     assert told == ([] if epochs == 90 else [True])
 
 
+def test_a_share_of_a_processor_takes_so_much_longer(
+    study: spec.Study, small_digits: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    takes(10, monkeypatch)
+    launch = spec.Launch(timeout=pilot.GROWN * foresight.MARGIN * 400, cpus_per_trial=0.25)
+    assert pilot.in_time(study, launch, small_digits, Notes()).epochs == 10
+
+
 def test_what_an_epoch_takes_is_measured(study: spec.Study, small_digits: Data) -> None:
-    assert pilot.in_time(study, 1e5, small_digits, Notes()) == study
-    assert pilot.in_time(study, 1e-3, small_digits, Notes()).epochs == pilot.LEAST
+    assert pilot.in_time(study, spec.Launch(timeout=1e5), small_digits, Notes()) == study
+    assert pilot.in_time(study, spec.Launch(timeout=1e-3), small_digits, Notes()).epochs == pilot.LEAST
 
 
 def test_what_cannot_be_trained_is_left_as_it_is(
@@ -49,7 +58,7 @@ def test_what_cannot_be_trained_is_left_as_it_is(
         raise TrialError("the training loss became nan")
 
     monkeypatch.setattr(pilot, "_epoch_seconds", broken)
-    assert pilot.in_time(study, 1.0, small_digits, Notes()) == study
+    assert pilot.in_time(study, spec.Launch(timeout=1.0), small_digits, Notes()) == study
 
 
 def test_a_study_that_is_there_keeps_its_epochs(study: spec.Study, tmp_path: Path) -> None:

@@ -217,7 +217,7 @@ def test_the_same_settings_are_one_configuration_wherever_they_stand() -> None:
 def test_it_trains_where_standard_output_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     assert main([asked(tmp_path, epochs=1), "--out", str(tmp_path / "out")]) == 0
-    assert len(Run(tmp_path / "out").results) == 2
+    assert len(Run(tmp_path / "out").results) == 3
 
 
 def test_a_pipe_that_nobody_reads_is_no_folder_that_cannot_be_written(tmp_path: Path) -> None:
