@@ -119,6 +119,21 @@ def test_a_search_is_published_with_the_command_that_repeats_it(runs: Path) -> N
     assert again.differences(Run(runs / "searched").study) == {}
 
 
+def test_a_study_that_can_only_be_read_is_published(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(runs / "searched", tmp_path / "runs" / "searched")
+    (tmp_path / "runs" / "searched" / "test.json").unlink(missing_ok=True)
+
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Run, "keep_test_accuracies", refused)
+    gnap_search.publish("searched", runs=tmp_path / "runs", directory=tmp_path / "new")
+    check_record(tmp_path / "new")
+    assert 0 < record(tmp_path / "new")["points"][0]["test_accuracy"] <= 1
+
+
 def test_what_points_were_confirmed_with_is_published(runs: Path, tmp_path: Path) -> None:
     shutil.copytree(runs / "searched", tmp_path / "runs" / "searched")
     run = Run(tmp_path / "runs" / "searched")
