@@ -40,6 +40,12 @@ class Split:
         return len(self.labels)
 
 
+def joined(splits: Sequence[Split]) -> Split:
+    """The images of all of them, in order."""
+    images, labels = zip(*((split.images, split.labels) for split in splits), strict=True)
+    return Split(np.concatenate(images), np.concatenate(labels))
+
+
 def digest(splits: Iterable[Split]) -> str:
     """SHA-256 over the shapes, pixels and labels of the splits, in order."""
     total = hashlib.sha256()
@@ -75,11 +81,7 @@ class Data:
         """The split of that name, or `all` of the images."""
         if name != "all":
             return {"train": self.train, "validation": self.validation, "test": self.test}[name]
-        splits = (self.train, self.validation, self.test)
-        return Split(
-            np.concatenate([split.images for split in splits]),
-            np.concatenate([split.labels for split in splits]),
-        )
+        return joined((self.train, self.validation, self.test))
 
     @property
     def held_out(self) -> dict[str, str]:

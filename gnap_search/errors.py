@@ -30,6 +30,18 @@ def in_a_line(problem: BaseException) -> str:
     return f"{type(problem).__name__}: {first}"
 
 
+def refuse_unknown(keys: Iterable[str], known: Iterable[str]) -> None:
+    """See that all keys are known ones.
+
+    Raises:
+        UserError: one is not; the nearest one is told.
+    """
+    known = list(known)
+    unknown = next((key for key in keys if key not in known), None)
+    if unknown is not None:
+        raise UserError(f"unknown key {unknown!r}; {nearest(unknown, known)}")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A clause that helps with a misspelt name: the closest known one, or all of them."""
     known = sorted(known)

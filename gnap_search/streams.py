@@ -34,25 +34,26 @@ class Output(io.TextIOWrapper):
         except BrokenPipeError:
             raise  # whoever reads has enough, and the command line ends without a word
         except OSError as problem:
-            self._give_up()
+            give_up()
             raise UserError(f"Cannot write to standard output: {problem.strerror}.") from None
-
-    def _give_up(self) -> None:
-        """Let go of what is kept to be written, which would fail once more at the end."""
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self.fileno())
-        os.close(nowhere)
 
 
 def prepare() -> None:
     """Let what is printed end in no traceback, for want of a character or of room on a disk."""
     codecs.register_error(AS_FAR_AS_POSSIBLE, _as_far_as_possible)
     if sys.stderr is None:  # closed, and Ray wants one
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (it is for the whole program)
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (open for as long as the program)
     if isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr.reconfigure(errors=AS_FAR_AS_POSSIBLE)
     if isinstance(out := sys.stdout, io.TextIOWrapper):
         sys.stdout = Output(out.buffer, out.encoding, AS_FAR_AS_POSSIBLE, line_buffering=out.line_buffering)
+
+
+def give_up() -> None:
+    """Let go of what standard output keeps to be written, which would fail once more at the end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def write(text: str) -> None:

@@ -22,7 +22,7 @@ from gnap_search.comparison import Comparison
 from gnap_search.confirmation import Confirmed
 from gnap_search.contracts import Listener, SplitName
 from gnap_search.entries import Entry, Page
-from gnap_search.errors import UserError, nearest
+from gnap_search.errors import UserError, nearest, refuse_unknown
 from gnap_search.flags import (
     Asked,
     Beginning,
@@ -134,7 +134,7 @@ def resume(
     Raises:
         UserError: there is no such study, or it has more trials than that already.
     """
-    _refuse_unknown(asked, Continued)
+    refuse_unknown(asked, Continued.__annotations__)
     run = study(name, runs=runs)
     run.refuse_unsearched()
     meant = request.extended(run.study, trials)
@@ -218,7 +218,7 @@ def report(
     Raises:
         UserError: there is no such study, a front is empty, their data differ, or the file cannot be written.
     """
-    _refuse_unknown(wanted, Reporting)
+    refuse_unknown(wanted, Reporting.__annotations__)
     from gnap_search.report import document, dossier, record
     from gnap_search.search import answers
 
@@ -242,7 +242,7 @@ def dashboard(name: str, *, runs: Path = RUNS, **where: Unpack[Serving]) -> Iter
     Raises:
         UserError: there is no such study, optuna-dashboard is not installed, or the port is not free.
     """
-    _refuse_unknown(where, Serving)
+    refuse_unknown(where, Serving.__annotations__)
     from gnap_search.search import dashboard as dashboards
 
     run = study(name, runs=runs)
@@ -281,7 +281,7 @@ def confirm(
     Raises:
         UserError: the front is empty, no point is meant, or the study is being driven.
     """
-    _refuse_unknown(wanted, Confirming)
+    refuse_unknown(wanted, Confirming.__annotations__)
     from gnap_search.search import confirm as confirming
 
     run = study(name, runs=runs)
@@ -314,7 +314,7 @@ def export(
             give the network's answers.
         TrialError: the training of a refit broke down.
     """
-    _refuse_unknown(wanted, Exporting)
+    refuse_unknown(wanted, Exporting.__annotations__)
     from gnap_search.export import package
     from gnap_search.structure import model
 
@@ -351,7 +351,7 @@ def publish(name: str, *, runs: Path = RUNS, **wanted: Unpack[Publishing]) -> li
         UserError: no point is within the limits, a file does not give its network's answers, or the folder
             holds something else.
     """
-    _refuse_unknown(wanted, Publishing)
+    refuse_unknown(wanted, Publishing.__annotations__)
     from gnap_search import publication
 
     run = study(name, runs=runs)
@@ -395,7 +395,7 @@ def evaluate(model: Path, **on: Unpack[Evaluating]) -> Evaluation:
     Raises:
         UserError: the file or the data set is not there, or the one was not made for the other.
     """
-    _refuse_unknown(on, Evaluating)
+    refuse_unknown(on, Evaluating.__annotations__)
     from gnap_search import datasets
     from gnap_search.export import evaluate as evaluated
     from gnap_search.export import made_for, side_of
@@ -425,7 +425,7 @@ def predict(
         UserError: the file or a picture that is named is missing or damaged, no picture is readable, or the
             file takes no pictures or does not say what it takes.
     """
-    _refuse_unknown(how, Predicting)
+    refuse_unknown(how, Predicting.__annotations__)
     from gnap_search import datasets
     from gnap_search.export import predict as predicted
 
@@ -464,7 +464,7 @@ def train(
         UserError: something that was asked for is wrong.
         TrialError: the training broke down.
     """
-    _refuse_unknown(asked, Training)
+    refuse_unknown(asked, Training.__annotations__)
     from gnap_search import datasets, single
 
     plan = request.plan(settings or {}, asked)
@@ -519,13 +519,6 @@ def check(file: Path) -> spec.Study | spec.SpaceFile:
         UserError: something in it is wrong; the file and the key are named.
     """
     return request.read(Path(file))
-
-
-def _refuse_unknown(asked: Mapping[str, object], kind: type) -> None:
-    """See that a function is given no key that it would not look at; Python itself lets them all through."""
-    unknown = next((key for key in asked if key not in kind.__annotations__), None)
-    if unknown is not None:
-        raise UserError(f"unknown key {unknown!r}; {nearest(unknown, kind.__annotations__)}")
 
 
 def _meant(front: Front, wanted: Confirming) -> list[Point]:

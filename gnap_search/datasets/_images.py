@@ -149,7 +149,7 @@ def _file_size(path: Path) -> tuple[int, int] | None:
         with Image.open(path) as image:
             lies = image.format != "TIFF" and _orientation(image) > 4  # a TIFF's size is told as it stands
             return image.size[::-1] if lies else image.size
-    except Exception:  # noqa: BLE001 (as where it is read)
+    except Exception:  # noqa: BLE001 (decoders raise whatever they like; where it is read, that is told)
         return None
 
 
@@ -175,7 +175,7 @@ def _fill(pixels: np.ndarray, paths: Sequence[Path], start: int) -> list[Failure
     for index in range(start, min(start + BATCH, len(paths))):
         try:
             image = _decode(paths[index], (pixels.shape[3], pixels.shape[2]))
-        except Exception as problem:  # noqa: BLE001 (damaged files make decoders raise whatever they like)
+        except Exception as problem:  # noqa: BLE001 (of a damaged file, decoders raise whatever they like)
             failures.append((paths[index], first_line(problem)))
             continue
         values = np.asarray(image)

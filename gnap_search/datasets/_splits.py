@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from gnap_search.contracts import Data, Split, digest
+from gnap_search.contracts import Data, Split, digest, joined
 from gnap_search.errors import UserError
 
 SEED = 1789  # of the splits alone: a study's seed must not change what its test images are
@@ -93,16 +93,11 @@ def with_validation_images(data: Data, count: int) -> Data:
     """
     _refuse_count("validation_images", count, data, len(data.validation), "are set aside to choose by")
     stays = earliest(data.validation.labels, count)
-    train, validation = _joined(data.train, _part(data.validation, ~stays)), _part(data.validation, stays)
+    train, validation = joined((data.train, _part(data.validation, ~stays))), _part(data.validation, stays)
     note = data.note and f"{data.note}; {count:,} of the validation images are kept, the others trained on"
     return dataclasses.replace(
         data, train=train, validation=validation, digest=digest((train, validation, data.test)), note=note
     )
-
-
-def _joined(first: Split, second: Split) -> Split:
-    """The images of both, those of the first one first."""
-    return Split(np.concatenate((first.images, second.images)), np.concatenate((first.labels, second.labels)))
 
 
 def refuse_unwritable(name: str, classes: Iterable[str]) -> None:

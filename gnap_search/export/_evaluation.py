@@ -99,9 +99,9 @@ def side_of(path: Path) -> int | None:
     Raises:
         UserError: there is no such file, or no format has its ending.
     """
-    exporter = cast(ExporterModule, catalog.implementation("export", format_of(path)))
-    with contextlib.suppress(UserError), one_thread():  # what is wrong with it is told once it has images
-        _, height, width = exporter.load(path, None).shape
+    format_of(path)
+    with contextlib.suppress(UserError):  # what is wrong with it is told once it has images
+        (_, height, width), _classes = made_for(path)
         return height if height == width else None
     return None
 
@@ -137,10 +137,10 @@ def _refuse_other_classes(path: Path, notes: Mapping[str, Any], data: Data) -> N
 
 def _doubt(notes: Mapping[str, Any], data: Data, split: SplitName) -> str:
     """A sentence where a split that is cut is not the one that was set aside when the file was trained."""
-    known = notes.get("held_out")
-    if not isinstance(known, dict) or known.get(split) == data.held_out.get(split):
+    known, present = notes.get("held_out"), data.held_out
+    if not isinstance(known, dict) or known.get(split) == present.get(split):
         return ""
-    if split == "validation" and known.get("test") == data.held_out["test"]:  # the same data, given or cut
+    if split == "validation" and known.get("test") == present["test"]:  # the same data, given or cut
         return "some of these validation images were trained on: fewer were set aside for this network"
     if split not in data.cut:
         return ""

@@ -145,7 +145,9 @@ class StructuredSparsification:
         every = structures(model)
         if every.frozen:
             return []
-        draw = self._in_budget(blueprint, Draw.of(every)) if every.last else Draw.of(every)
+        draw = Draw.of(every)
+        if every.last:
+            draw = self._in_budget(blueprint, draw)
         edits: list[Edit] = []
         for name, chosen in draw.chosen(self._threshold(blueprint, every, draw)).items():
             group = every.named()[name]
@@ -181,13 +183,14 @@ class StructuredSparsification:
             return max(0.0, fitting)
         return max(fitting, min(0.0, self._fitting(blueprint, draw, LEAST)))
 
-    def _in_budget(self, blueprint: Blueprint, draw: Draw | None) -> Draw:
+    def _in_budget(self, blueprint: Blueprint, draw: Draw) -> Draw:
         """The draw, or the one nearest to the budget without blocks that would come whole past it."""
-        draws = []
-        while draw is not None:
-            sides = self._sides(blueprint, draw, 1.0)
-            draws.append((min(sides)[0], draw))
-            draw = draw.without(sides[-1][1])
+        draws: list[tuple[float, Draw]] = []
+        left: Draw | None = draw
+        while left is not None:
+            sides = self._sides(blueprint, left, 1.0)
+            draws.append((min(sides)[0], left))
+            left = left.without(sides[-1][1])
         return min(draws, key=lambda one: one[0])[1]
 
     def _fitting(self, blueprint: Blueprint, draw: Draw, share: float) -> float:

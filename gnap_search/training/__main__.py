@@ -7,7 +7,6 @@ goes on when the same command is given again, and one that has finished is not r
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -36,7 +35,7 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{PROGRAM}: interrupted; the same command goes on\n")
         return INTERRUPTED
     except BrokenPipeError:  # whoever reads has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left at the end
+        streams.give_up()
         return BROKEN_DOWN
 
 

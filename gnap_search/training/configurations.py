@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from gnap_search import catalog, settings
-from gnap_search.errors import UserError, nearest
+from gnap_search.errors import UserError, refuse_unknown
 from gnap_search.settings import Value
 from gnap_search.training.plan import Plan, declared, refuse_idle
 
@@ -94,7 +94,7 @@ def chosen(path: Path, methods: Sequence[str]) -> list[tuple[str, dict[str, Valu
     """
     written = catalog.read_toml(path)
     try:
-        _refuse_unknown(written)
+        refuse_unknown(written, KEYS)
         given, trials = _tables(written)
         default = written.get("method", methods[0] if len(methods) == 1 else DEFAULTS["method"])
         asked = [(trial.get("method", default), {**given, **_own(trial)}) for trial in trials]
@@ -117,7 +117,7 @@ def toml(values: Mapping[str, Any]) -> str:
 
 
 def _resolved(written: Mapping[str, Any]) -> Configurations:
-    _refuse_unknown(written)
+    refuse_unknown(written, KEYS)
     common = _common(written)
     given, trials = _tables(written)
     seeds = _seeds(written.get("seeds", [0]))
@@ -145,12 +145,6 @@ def _refuse_repeated(plans: Sequence[Plan]) -> None:
                 f"trainings {same} and {plan.trial}, counted from 0, are the same one with seed {plan.seed}; "
                 "leave out one [[trial]], or give it other seeds."
             )
-
-
-def _refuse_unknown(written: Mapping[str, Any]) -> None:
-    unknown = next((key for key in written if key not in KEYS), None)
-    if unknown:
-        raise UserError(f"unknown key {unknown!r}; {nearest(unknown, KEYS)}")
 
 
 def _tables(written: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
@@ -16,7 +17,7 @@ MakePoint = Callable[..., Point]
 
 
 def told(make_point: MakePoint, size: int, accuracy: float, **asked: object) -> str:
-    study = request.study(Asked(dataset="digits", **asked))  # type: ignore[typeddict-item]
+    study = request.study(cast(Asked, {"dataset": "digits", **asked}))
     return room.unused(study, Front([make_point(0, 1, 20, 0.3), make_point(1, 1, size, accuracy)]))
 
 
