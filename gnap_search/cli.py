@@ -179,7 +179,7 @@ def front(
     configurations: Annotated[
         Path | None, typer.Option(help="Write its trainings as TOML, to repeat them with fresh seeds.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds for each of these.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Of --configurations: seeds each; by default 3.")] = 3,
     runs: Runs = RUNS,
     **limits: Any,
 ) -> None:

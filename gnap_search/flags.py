@@ -86,7 +86,9 @@ def _parameter(text: str) -> Any:
     return choices if len(choices) > 1 else choices[0]
 
 
-DatasetFlag = Annotated[str, Flag("A data set's name, a folder of images, or package.module:function.")]
+DatasetFlag = Annotated[
+    str, Flag("A data set's name, a folder of images, or package.module:function; by default digits.")
+]
 MethodFlag = Annotated[str, Flag("How networks grow and prune themselves.")]
 MethodsFlag = Annotated[
     str, Flag("How networks grow and prune themselves; a search chooses between several, as in gnap,rigl.")
@@ -100,7 +102,8 @@ ValidationImagesFlag = Annotated[
     int, Flag("Choose by so many of the validation images alone, and train on the others too.")
 ]
 AugmentationFlag = Annotated[
-    Sequence[str], Flag("Batch transforms, separated by commas, or none.", read=_comma_list)
+    Sequence[str],
+    Flag("Batch transforms, separated by commas: crop, flip, affine, cutout; or none.", read=_comma_list),
 ]
 
 
@@ -152,9 +155,13 @@ class Asked(Limited, total=False):
             repeated=True,
         ),
     ]
-    trials: Annotated[int, Flag("How many trainings.")]
+    trials: Annotated[int, Flag("How many trainings; else as the study file says, or 20.")]
     epochs: Annotated[
-        int, Flag("How many epochs each training takes; else 30, or up to 90 where images are few.")
+        int,
+        Flag(
+            "How many epochs each training takes; else as the study file says, or 30, or up to 90 where "
+            "images are few."
+        ),
     ]
     seed: Annotated[int, Flag("The seed of splits, networks and sampler.")]
     sampler: Annotated[str, Flag("Who proposes settings: tpe, nsgaii, gp, random or qmc.")]
@@ -169,8 +176,8 @@ class Hosted(Located, total=False):
     """On which machines trainings run: none of it changes a result."""
 
     address: Annotated[str, Flag("A Ray cluster to run on; auto finds the one of this machine.")]
-    cpus_per_trial: Annotated[float, Flag("Processors a trial: a whole number or a share 1/n.")]
-    gpus_per_trial: Annotated[float, Flag("GPUs a trial: a whole number or a share 1/n.")]
+    cpus_per_trial: Annotated[float, Flag("Processors a trial: a whole number or a share 1/n; by default 1.")]
+    gpus_per_trial: Annotated[float, Flag("GPUs a trial: a whole number or a share 1/n; by default 0.")]
     verbose: Annotated[bool, Flag("Let Ray and Optuna speak.", "--verbose")]
 
 
@@ -226,7 +233,12 @@ class Exporting(Limited, Located, total=False):
         Flag("Train it once more, on the validation images too, and export what comes of it.", "--refit"),
     ]
     formats: Annotated[
-        Sequence[str], Flag("File formats, separated by commas.", "--format", read=_comma_list)
+        Sequence[str],
+        Flag(
+            "File formats, separated by commas: safetensors (the default), onnx, torch-export, c, packed, int8.",
+            "--format",
+            read=_comma_list,
+        ),
     ]
     directory: Annotated[Path, Flag("Where the files go; by default into the run folder.", "-o --directory")]
 
@@ -258,7 +270,9 @@ class Evaluating(Located, total=False):
 
     dataset: DatasetFlag
     image_size: ImageSizeFlag
-    split: Annotated[str, Flag("Its part: train, validation or test; or all, as of a folder of new images.")]
+    split: Annotated[
+        str, Flag("Its part: test (the default), train, validation; or all, as of a folder of new images.")
+    ]
 
 
 class Predicting(TypedDict, total=False):
@@ -283,7 +297,7 @@ class Training(Located, total=False):
     training_images: TrainingImagesFlag
     validation_images: ValidationImagesFlag
     augmentation: AugmentationFlag
-    device: Annotated[str, Flag("cpu or cuda.")]
+    device: Annotated[str, Flag("cpu, the default, or cuda.")]
     directory: Annotated[
         Path, Flag("Its folder; a training that was broken off there goes on.", "-o --directory")
     ]

@@ -113,9 +113,8 @@ def _parameter(key: str, kind: Any, flag: Flag) -> inspect.Parameter:
     spellings = flag.spelling.split() or [f"--{key.replace('_', '-')}"]
     panel = next((title for title, keys in PANELS.items() if key in keys.__annotations__), None)
     metavar = "KEY=VALUE" if flag.repeated else None
-    option = typer.Option(
-        *spellings, help=flag.about, show_default=False, rich_help_panel=panel, metavar=metavar
-    )
+    about = flag.about.replace("[", r"\[")  # which would open a tag of Rich's markup
+    option = typer.Option(*spellings, help=about, show_default=False, rich_help_panel=panel, metavar=metavar)
     annotation = Annotated[kind | None, option]
     return inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 

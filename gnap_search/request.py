@@ -161,14 +161,21 @@ def _laid_over(written: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
 def _kept(parameters: Mapping[str, Any], before: str, methods: str) -> dict[str, Any]:
     """What a study says of its data and not of its method, so that methods are compared on equal terms.
 
-    What it says of its method is for that one, where it is among the methods now.
+    That is what it fixes of the settings that all methods have. What it searches is said of its own method
+    (how wide GNAP may begin is not how wide a dense network is), and is kept where that one is among the
+    methods now.
     """
     shared = settings.known(plans.TrainingSettings)
-    kept = {name: value for name, value in parameters.items() if name in shared}
+    kept = {name: value for name, value in parameters.items() if name in shared and _is_fixed(value)}
     if before in qualified.methods(methods):
-        own = parameters.keys() - shared.keys()
+        own = parameters.keys() - kept.keys()
         kept |= {qualified.name(before, name): parameters[name] for name in parameters if name in own}
     return kept
+
+
+def _is_fixed(written: Any) -> bool:
+    """Whether a setting stands for one value, as a study's file writes it."""
+    return "value" in written if isinstance(written, Mapping) else not isinstance(written, list | tuple)
 
 
 def _from_anywhere(dataset: str) -> str:

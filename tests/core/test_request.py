@@ -178,6 +178,15 @@ def test_another_method_gets_the_same_data() -> None:
     assert "pruning_strength" not in other.parameters and "seed_scale" in other.parameters
 
 
+def test_what_a_study_searches_is_its_own_method_s() -> None:
+    own, space = spec.load("mnist").parameters, spec.load_space("dense").parameters
+    other = request.study({"dataset": "mnist", "method": "dense"}).parameters
+    both = request.study({"dataset": "mnist", "method": "gnap,dense"}).parameters
+    assert own["seed_scale"].searched and other["seed_scale"] == space["seed_scale"]
+    assert other["learning_rate"] == both["learning_rate"] == own["learning_rate"], "on equal terms"
+    assert (both["gnap.seed_scale"].low, both["dense.seed_scale"].low) == (0.7, 0.1)
+
+
 @pytest.mark.parametrize("kind", ["studies", "search_spaces"])
 def test_bundled_files_are_without_faults(kind: str) -> None:
     from gnap_search import catalog
