@@ -235,7 +235,7 @@ class Exporting(Limited, Located, total=False):
     formats: Annotated[
         Sequence[str],
         Flag(
-            "File formats, separated by commas: safetensors (the default), onnx, torch-export, c, packed, int8.",
+            "File formats, by commas: safetensors (the default), onnx, torch-export, c, packed, int8.",
             "--format",
             read=_comma_list,
         ),
