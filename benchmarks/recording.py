@@ -129,13 +129,14 @@ def _training(name: str, data_root: Path | None, asked: tuple[int, dict[str, Any
 def _epochs(trainer: Any, test: Any) -> Iterator[float]:
     """Train to the end; the test accuracy after each epoch that a front may be asked for."""
     from gnap_search.front import Front
+    from gnap_search.tasks import classification
     from gnap_search.training import evaluate
 
     front = Front()
     while not trainer.finished:
         entered, _ = front.add(trainer.epoch())
         wanted = entered or trainer.finished
-        yield evaluate.accuracy(trainer.classifier, test) if wanted else math.nan
+        yield evaluate.accuracy(trainer.classifier, test, classification) if wanted else math.nan
 
 
 @functools.cache

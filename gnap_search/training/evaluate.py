@@ -30,14 +30,14 @@ def measure(model: nn.Module, images: Tensor, labels: Tensor, task: Task) -> tup
     return score / len(labels), loss / len(labels)
 
 
-def accuracy(model: nn.Module, split: Split, device: str = "cpu") -> float:
-    """The share of a split's images that the model gets right, from 0 to 1."""
+def accuracy(model: nn.Module, split: Split, task: Task, device: str = "cpu") -> float:
+    """The model's mean score on a split's images, from 0 to 1: the share that it gets right, say."""
     images, labels = pictures.to_device(split, device)
-    score, _ = measure(model.to(device), images, labels, classification)
+    score, _ = measure(model.to(device), images, labels, task)
     return score
 
 
 def accuracy_of(network: Path, split: Split) -> float:
-    """The same for the network in a file, on the processor."""
+    """The share of a split's images that the network in a file gets right, on the processor."""
     classifier, _ = models.load(network)
-    return accuracy(classifier, split)
+    return accuracy(classifier, split, classification)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self, cast
 
 from gnap_search import catalog, qualified, settings
 from gnap_search.errors import UserError
 from gnap_search.settings import Bounds, Value, setting
 
-DEPTH = {"seed_depth": 1.0, "depth_growth": "never"}  # settings of blocks: what leaves all where they are
+# The values at which every block exists and none is opened.
+DEPTH = {"seed_depth": 1.0, "depth_growth": "never"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,4 +123,14 @@ def refuse_idle(network: str, given: Mapping[str, Value | None]) -> None:
 
 
 def _has_blocks(network: str) -> bool:
-    return "OPTIONAL" in catalog.source("networks", network)  # declared, as the contract of networks says
+    return "OPTIONAL" in set(_declared(ast.parse(catalog.source("networks", network))))
+
+
+def _declared(module: ast.Module) -> Iterator[str]:
+    """The names that a module's own statements give values to, in tuples as well."""
+    for statement in module.body:
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            yield from (
+                name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)
+            )

@@ -20,8 +20,8 @@ LEAST_BATCHES = 16  # an epoch of fewer steps says little about saturation
 def progress(done: int, total: int, finishing_share: float) -> Progress:
     """Where a trial stands when `done` of its epochs are over.
 
-    Nothing grows in the last epoch before the finish, so that a single one would be of no use to growth:
-    where there is room there are two.
+    Growth is not allowed in the epoch right before the finish, so a single epoch before it could never grow;
+    in trials of more than two epochs there are then two.
     """
     before = total - max(1, round(total * finishing_share))
     return Progress(done, total, 2 if before == 1 and total > 2 else before)

@@ -21,15 +21,16 @@ from gnap_search.training.trial import Trial
 
 
 def refuse_device(device: str) -> None:
-    """See that there is such a device.
+    """See that there is such a device; no number picks one, because steps are recorded on the current GPU.
 
     Raises:
         UserError: there is not.
     """
-    kind = device.partition(":")[0]
-    if kind not in ("cpu", "cuda"):
-        raise UserError(f"Unknown device {device!r}; it should be cpu or cuda.")
-    if kind == "cuda" and not torch.cuda.is_available():
+    if device not in ("cpu", "cuda"):
+        raise UserError(
+            f"Unknown device {device!r}: it should be cpu or cuda; CUDA_VISIBLE_DEVICES chooses which GPU."
+        )
+    if device == "cuda" and not torch.cuda.is_available():
         raise UserError("There is no CUDA device here; leave --device out to train on the processor.")
 
 
@@ -83,7 +84,8 @@ def keep_last(trial: Trial, data: Data) -> tuple[Path, float]:
         The file, and the test accuracy from 0 to 1.
     """
     point, path = trial.points[-1], trial.folder / "model.safetensors"
-    accuracy = evaluate.accuracy(trial.trainer.classifier, data.test, trial.trainer.device)
+    trainer = trial.trainer
+    accuracy = evaluate.accuracy(trainer.classifier, data.test, trainer.task, trainer.device)
     notes = {
         "dataset": data.name,
         "classes": list(data.classes),
@@ -94,7 +96,7 @@ def keep_last(trial: Trial, data: Data) -> tuple[Path, float]:
         "validation_accuracy": point.validation_accuracy,
         "test_accuracy": accuracy,
     }
-    model.save(trial.trainer.classifier, path, notes)
+    model.save(trainer.classifier, path, notes)
     return path, accuracy
 
 

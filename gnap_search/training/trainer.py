@@ -45,6 +45,11 @@ class Trainer:
     """
 
     def __init__(self, plan: Plan, data: Data, device: str = "cpu") -> None:
+        """The network at its start.
+
+        Raises:
+            UserError: a setting of the plan is unknown or out of bounds, or an augmentation is unknown.
+        """
         check_settings(plan.method, plan.settings)
         self.plan, self.device = plan, device
         self.settings = decode(TrainingSettings, plan.settings)
@@ -259,9 +264,8 @@ class Trainer:
             # `torch.manual_seed` would also seed every other device, which takes as long as the building.
             torch.default_generator.manual_seed(fresh)
             model = self._assemble(widths)
-        return placed(
-            model, self.device
-        ).eval()  # what computes by chance in training does not while it is measured
+        # Parametrizations that draw in training must not draw while the plain network is filled.
+        return placed(model, self.device).eval()
 
     def _optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """Decay on weights, none on biases and norms; the method's own at their own rate."""

@@ -120,7 +120,7 @@ REFUSED = [
     (["train", "--set", "pruning_strength"], "--set should be followed by key=value."),
     (["train", "--epoch", "3"], "Unknown flag '--epoch'; did you mean '--epochs'?"),
     (["train", "mnist"], "Unknown flag 'mnist'"),
-    (["train", "--device", "gpu"], "Unknown device 'gpu'; it should be cpu or cuda."),
+    (["train", "--device", "gpu"], "Unknown device 'gpu': it should be cpu or cuda; CUDA_VISIBLE_DEVICES"),
     (["train", "--network", "resnt"], "unknown network 'resnt'; did you mean 'resnet'?"),
     (["train", "-o", "file.toml/x"], "Cannot write file.toml/x: Not a directory"),
     (["copy", "mnits"], "Unknown study or search space 'mnits'; did you mean 'mnist'?"),

@@ -42,7 +42,7 @@ def score(path: Path, data: Data) -> tuple[float, int, int]:
 
 def takes_home_what_was_measured(trainer: Trainer, data: Data, directory: Path) -> None:
     point = trainer.points[-1]
-    live = evaluate.accuracy(trainer.classifier, data.test)
+    live = evaluate.accuracy(trainer.classifier, data.test, trainer.task)
     (exported,) = package(trainer.classifier, ["onnx"], directory, data, {"point": point.id})
     assert score(exported.path, data) == (live, point.weights, point.parameters)
     assert exported.test_accuracy == live > 0.8

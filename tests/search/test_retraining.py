@@ -51,7 +51,7 @@ def by_hand(plan: Plan, folder: Path) -> dict[int, Repeat]:
     found = {}
     for trial in train(plan, folder):
         point = trial.points[-1]
-        test = evaluate.accuracy(trial.trainer.classifier, digits().test)
+        test = evaluate.accuracy(trial.trainer.classifier, digits().test, trial.trainer.task)
         found[point.epoch] = Repeat(plan.seed, point.validation_accuracy, test, point.parameters, point.macs)
     return found
 

@@ -15,6 +15,7 @@ from gnap_search.errors import CorruptCheckpoint, TrialError, UserError
 from gnap_search.front import dominates
 from gnap_search.results import History, Point
 from gnap_search.structure import model as models
+from gnap_search.tasks import classification
 from gnap_search.training import checkpoint, evaluate
 from gnap_search.training import trial as trials
 from gnap_search.training.plan import Plan, check_settings
@@ -82,7 +83,7 @@ def test_a_kept_network_scores_what_its_point_says(whole: Trial, small_digits: D
     assert {point.epoch for point in front} <= kept.keys()
     for point in front:
         model, notes = models.load(kept[point.epoch])
-        assert evaluate.accuracy(model, small_digits.validation) == point.validation_accuracy
+        assert evaluate.accuracy(model, small_digits.validation, classification) == point.validation_accuracy
         assert notes["point"] == point.id
 
 
@@ -94,7 +95,7 @@ def test_the_networks_of_wanted_epochs_stay_whatever_they_are_worth(
     assert sorted(int(path.stem) for path in (tmp_path / "models").iterdir()) == list(every)
     for point in trial.points:
         model, _ = models.load(tmp_path / "models" / f"{point.epoch}.safetensors")
-        assert evaluate.accuracy(model, small_digits.validation) == point.validation_accuracy
+        assert evaluate.accuracy(model, small_digits.validation, classification) == point.validation_accuracy
     check_same(trial, whole)
 
 
