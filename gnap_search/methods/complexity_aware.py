@@ -129,9 +129,9 @@ class Terms(nn.Module):
     """The products that complexity is a sum of: for each weight its kernel times inputs times outputs.
 
     `sources` and `targets` are places in the list of groups; the place behind the last one stands for what
-    is no group, and has the width 1. `layers` are the places of groups whose layer a weight needs besides: it
-    lies in their block, before the group that has the layer. `kernels` and `macs` are the weights, and the
-    multiply-accumulates for one image, that a pair of channels has.
+    is no group, and has the width 1. `layers` are, for a weight into an earlier group of a block, the place
+    of that block's last group, whose layer gate multiplies its price too. `kernels` and `macs` are the
+    weights, and the multiply-accumulates for one image, that a pair of channels has.
     """
 
     sources: Tensor
@@ -262,7 +262,9 @@ class ComplexityAware:
     macs_share: float = setting(0.0, "weight of MACs against parameters in the price", Bounds(0, 1))
     theta_start: float = setting(0.99, "probability that a filter or layer begins with", Bounds(0.01, 1))
     theta_learning_rate: float = setting(3e-2, "learning rate of the probabilities (Adam)", Bounds(0, 1))
-    removal_share: float = setting(0.5, "share of its price that nothing removed is asked for", Bounds(0, 1))
+    removal_share: float = setting(
+        0.5, "a filter or layer may go once the loss asks for less than this share of its price", Bounds(0, 1)
+    )
     warmup_share: float = setting(
         0.0, "share of the epochs before the finish that keep everything", Bounds(0, 1)
     )

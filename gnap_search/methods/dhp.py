@@ -22,7 +22,9 @@ Deviations: the authors look every hundred batches whether the search is over, h
 the target may have been passed; and a search that is too short never gets there. Either way channels go, the
 smallest latents first and equal ones, zeros above all, by chance, until the cost is at the target.
 Latents have no weight decay. The learning rate does not start anew when the weights have become plain, it
-falls in the finish alone. The maps and biases of a pair lie with outputs first.
+falls in the finish alone. The maps and biases of a pair lie with outputs first. Defaults are our own: AdamW,
+where the authors train classifiers by SGD at a rate of 0.1; a `regularization` of 1, where they have 1e-4 to
+3e-4 with SGD on CIFAR and 0.1 with Adam; and `least_channels` of 1, where they keep 4.
 """
 
 from __future__ import annotations

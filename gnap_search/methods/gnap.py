@@ -14,8 +14,9 @@ middle of the finish on the gates are frozen.
 **This is a reconstruction.** Only the paper's abstract is public to us. It says that the size grows each
 time a saturation point is reached, and that pruning is done by gradient descent, autonomously, at the
 same time as training. The gate with a straight-through gradient follows Ivan and Florian, arXiv
-2006.16627 (binary gates on fixed thresholds); the price per open gate, the saturation test on loss plus
-price, growth of all widths by one factor, and every constant are our choices.
+2006.16627 (binary gates over random weights that stay fixed, without a threshold to set; here the weights
+train as well); the price per open gate, the saturation test on loss plus price, growth of all widths by one
+factor, and every constant are our choices.
 """
 
 from __future__ import annotations

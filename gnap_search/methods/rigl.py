@@ -7,11 +7,13 @@ magnitude, and takes as many others into use, those with the largest gradients; 
 fraction falls along a cosine, from `drop_fraction` to 0 at `update_share` of the trial; from there on the
 mask is fixed. No layer ever has more weights than it was drawn with.
 
-Deviations: the paper renews the mask every hundred steps, here it happens once an epoch, because progress is
-known there, and because a step that is recorded on a GPU must not branch; on small data that is more often.
-The gradient is that of the epoch's last batch, as the paper takes that of one batch; the backward pass that
-trains leaves it in a buffer. Moments of a new weight are what is left of them rather than zero. Dead channels
-are removed with what weights they have, where the paper may revive them; nothing makes up for these weights.
+Deviations: the paper keeps the first layer dense under a uniform distribution, and here every layer has the
+same density; every layer keeps at least one weight. The paper renews the mask every hundred steps, here it
+happens once an epoch, because progress is known there, and because a step that is recorded on a GPU must not
+branch; on small data that is more often. The gradient is that of the epoch's last batch, as the paper takes
+that of one batch; the backward pass that trains leaves it in a buffer. Moments of a new weight are what is
+left of them rather than zero. Dead channels are removed with what weights they have, where the paper may
+revive them; nothing makes up for these weights.
 """
 
 from __future__ import annotations
@@ -70,9 +72,15 @@ class RigL(FixedWidths):
 
     density: float = setting(0.2, "share of the weights in use", Bounds(1e-4, 1))
     distribution: str = setting(
-        "erdos-renyi-kernel", "how layers share them", Bounds(choices=("uniform", "erdos-renyi-kernel"))
+        "erdos-renyi-kernel",
+        "how the weights in use are shared among the layers",
+        Bounds(choices=("uniform", "erdos-renyi-kernel")),
     )
-    drop_fraction: float = setting(0.3, "share of them that the first update drops", Bounds(0, 1))
+    drop_fraction: float = setting(
+        0.3,
+        "share of a layer's weights that an update would drop at the very start; it falls from there",
+        Bounds(0, 1),
+    )
     update_share: float = setting(0.75, "share of the trial after which the mask is fixed", Bounds(0, 1))
 
     def attach(self, model: nn.Module, blueprint: Blueprint) -> None:

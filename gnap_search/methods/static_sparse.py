@@ -33,7 +33,9 @@ class StaticSparse(FixedWidths):
 
     density: float = setting(0.2, "share of the weights that exist", Bounds(1e-4, 1))
     distribution: str = setting(
-        "erdos-renyi-kernel", "how layers share them", Bounds(choices=("uniform", "erdos-renyi-kernel"))
+        "erdos-renyi-kernel",
+        "how the weights in use are shared among the layers",
+        Bounds(choices=("uniform", "erdos-renyi-kernel")),
     )
 
     def attach(self, model: nn.Module, blueprint: Blueprint) -> None:

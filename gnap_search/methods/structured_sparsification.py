@@ -11,10 +11,10 @@ is drawn and absent grows with fresh weights, what is there and not drawn is cut
 next draw. Where it exists, the same number multiplies what it gives. Its temperature rises with the epochs
 that it has been trained, so that the old are sure of their place and the young have to prove themselves. The
 loss carries a price for all masks, which is a reward as long as the open structures cost less than the
-budget. At the last draw the highest scores are taken that fit the budget; in the finish nothing is drawn,
-what falls to a score of 0 is cut as long as the budget is spent without it, and from the middle of the finish
-on the masks are frozen. They stay
-multiplied into the weights, and no fine-tuning follows.
+budget. At the last draw the highest scores are taken that fit the budget; in the finish nothing is drawn, a
+structure whose score falls to 0 is cut, unless the network would then use less than 97 % of the budget, and
+from the middle of the finish on the masks are frozen. They stay multiplied into the weights, and no
+fine-tuning follows.
 
 **This is a reconstruction** from the paper's abstract, a caption and what is known of it from elsewhere, on
 the base of Savarese, Silva and Maire, Winning the Lottery with Continuous Sparsification, arXiv 1912.04427.
@@ -45,6 +45,9 @@ from gnap_search.settings import Bounds, setting
 from gnap_search.structure.edits import Cut, Edit, Grow
 from gnap_search.structure.model import Blueprint
 
+TIES = 1e-3  # noise that tells apart what is equal
+LEAST = 0.97  # of the budget is spent, also where masks that close in the finish would leave less
+
 
 @dataclasses.dataclass(frozen=True)
 class StructuredSparsification:
@@ -53,14 +56,20 @@ class StructuredSparsification:
     sparsity: ClassVar[str] = "structured"
 
     budget: float = setting(0.05, "share of the full network that is wanted in the end", Bounds(1e-4, 1))
-    resource: str = setting("parameters", "what it is a share of", Bounds(choices=("parameters", "macs")))
+    resource: str = setting(
+        "parameters", "what the budget is a share of", Bounds(choices=("parameters", "macs"))
+    )
     cap: float = setting(4.0, "widths of the full network / the network's own", Bounds(0.01, 64))
     price: float = setting(0.01, "price or reward of an open mask at most, in nats", Bounds(0, 10))
     score_learning_rate: float = setting(2e-3, "learning rate of the scores (Adam)", Bounds(0, 1))
     first_temperature: float = setting(10.0, "temperature of a mask at first", Bounds(0.01, 1000))
-    last_temperature: float = setting(100.0, "after as many epochs as a trial has", Bounds(0.01, 1000))
+    last_temperature: float = setting(
+        100.0, "temperature of a mask trained for all epochs of a trial", Bounds(0.01, 1000)
+    )
     seed_score: float = setting(0.5, "score of what exists at the start", Bounds(-1, 1))
-    absent_score: float = setting(-0.3, "score of what does not", Bounds(-1, 1))
+    absent_score: float = setting(
+        -0.3, "score of a structure that does not exist at the start", Bounds(-1, 1)
+    )
     birth_score: float = setting(0.25, "least score of what is born; -1 leaves it as it is", Bounds(-1, 1))
     birth_scale: float = setting(0.3, "scale of the weights out of what is born", Bounds(0, 1))
     freeze_share: float = setting(0.5, "share of the finish after which masks are frozen", Bounds(0, 1))
@@ -221,9 +230,6 @@ class StructuredSparsification:
             if (count := int(group.wanted.sum()))
         ]
 
-
-TIES = 1e-3  # noise that tells apart what is equal
-LEAST = 0.97  # of the budget is spent, also where masks that close in the finish would leave less
 
 METHOD = StructuredSparsification
 

@@ -19,7 +19,7 @@ from torch.nn import functional
 from gnap_search.structure import Shape
 from gnap_search.structure.layers import Unit, convolution
 
-LARGE = 40  # pixels; from there on the stem halves the image
+LARGE = 40  # pixels; above that the stem halves the image
 
 
 @dataclasses.dataclass(frozen=True)

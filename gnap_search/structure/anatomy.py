@@ -17,7 +17,8 @@ class Layer:
 
     `kernel` is a convolution's height and width, and None in a fully connected layer; `depthwise` says that
     each channel has a filter of its own. `density` is the share of live weights in each kernel, outputs x
-    inputs (x 1 where it is depth-wise); `weights` counts all that are kept, `live` those that are not zero.
+    inputs, or outputs x 1 where depth-wise; `weights` counts all that are kept, `live` those that are not
+    zero.
     """
 
     name: str

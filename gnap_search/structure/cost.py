@@ -42,7 +42,8 @@ def count(network: nn.Module, shape: Shape) -> Cost:
     """The cost of a plain network: without parametrizations, and with its dead channels removed.
 
     One blank image of `shape` is sent through it, so that only layers that run are counted; the network is
-    left as it was found. Folding changes nothing here but a norm's gain, which it merges into the weights.
+    left as it was found. Folding merges a norm's gain, and a bias in front of it, into what is left: up to
+    two values fewer a channel.
     """
     return Meter(network, positions(network, shape))()
 

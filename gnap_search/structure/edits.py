@@ -23,8 +23,9 @@ class Grow:
 
     Weights into them have their layer's own initialisation; weights out of them have it times `outgoing`,
     so that a small value nearly preserves the network's function and 0 preserves it exactly. A block that was
-    left out, at width 0, grows in all of its groups at once. It has the factor of the last one on the gain of
-    its last norm instead, and opens as that gain learns.
+    left out, at width 0, grows in all of its groups at once. There `outgoing` of the block's last group
+    multiplies the gain of the block's last norm instead; at 0 the block starts silent and opens as that gain
+    learns.
     """
 
     group: str

@@ -63,6 +63,16 @@ def test_folding_does_not_change_the_cost() -> None:
     assert count(classifier, SHAPE) == count(classifier.fold(), SHAPE)
 
 
+def test_folding_takes_a_gain_and_a_bias_from_each_channel_that_has_them() -> None:
+    blueprint = Blueprint("vgg16", SHAPE, 10)
+    widths = blueprint.seed_widths(1 / 64)
+    classifier = Classifier(blueprint, widths, 0.1, 0.3)
+    before, after = count(classifier, SHAPE), count(classifier.fold(), SHAPE)
+    fewer = 2 * sum(widths.values())  # of weight, bias, gain and shift, a weight and a bias are left
+    assert (before.parameters - after.parameters, before.total - after.total) == (fewer, fewer)
+    assert (before.weights, before.macs, before.live_macs) == (after.weights, after.macs, after.live_macs)
+
+
 def test_a_layer_that_never_runs_is_not_counted() -> None:
     class Skipping(nn.Module):
         def __init__(self) -> None:
