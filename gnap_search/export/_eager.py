@@ -29,12 +29,11 @@ def loaded(model: Classifier, shape: Shape, notes: Mapping[str, Any]) -> LoadedM
 
 
 def memory(run: nn.Module, images: Tensor) -> int:
-    """Bytes of all weights and buffers, the images, and the most results that are alive at once."""
-    kept: list[Tensor] = [*run.parameters(), *run.buffers(), images]
+    """Bytes of all weights and buffers, of one image, and of the most results that are alive at once for it."""
     with torch.no_grad(), _Living() as living:  # inference mode would hide the operations from it
         run(images)
-    most: int = living.most
-    return sum(_bytes(value) for value in kept) + most
+    passing: int = _bytes(images) + living.most
+    return sum(_bytes(value) for value in (*run.parameters(), *run.buffers())) + passing // len(images)
 
 
 class _Living(TorchDispatchMode):

@@ -69,8 +69,7 @@ def load(path: Path, shape: Shape | None) -> LoadedModel:
         run(blank)
     cost = _cost(program, counter.macs // (fixed or 1), counter.live_macs // (fixed or 1))
     answers = _runtime.in_batches_of(fixed, predict) if fixed else predict
-    memory = _eager.memory(run, blank[:1] if fixed is None else blank)
-    return LoadedModel(answers, cost, memory, fits, notes)
+    return LoadedModel(answers, cost, _eager.memory(run, blank), fits, notes)
 
 
 class _ProductCounter(TorchDispatchMode):

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
+from torch import nn
 
 from gnap_search.contracts import Data, Split
 from gnap_search.errors import UserError
@@ -98,7 +100,23 @@ def test_all_images_of_all_splits_are_scored(tmp_path: Path, data: Data) -> None
 def test_the_batch_that_a_file_is_made_for_changes_nothing(tmp_path: Path, data: Data) -> None:
     free = evaluate(foreign(tmp_path / "free.onnx"), data)
     fixed = evaluate(foreign(tmp_path / "fixed.onnx", 7), data)
-    assert (free.accuracy, free.cost) == (fixed.accuracy, fixed.cost)
+    assert (free.accuracy, free.cost, free.memory) == (fixed.accuracy, fixed.cost, fixed.memory)
+
+
+def program(path: Path, batch: int | None) -> Path:
+    """A convolution and a fully connected layer as somebody else's program, for so many images, or for any."""
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 4 * 4, 4)).eval()
+    dynamic = None if batch else ({0: torch.export.Dim("batch", min=1)},)
+    exported = torch.export.export(layers, (torch.zeros(batch or 2, *IMAGE),), dynamic_shapes=dynamic)
+    torch.export.save(exported, path)
+    return path
+
+
+def test_the_batch_that_a_program_is_made_for_changes_nothing(tmp_path: Path, data: Data) -> None:
+    free = evaluate(program(tmp_path / "free.pt2", None), data)
+    fixed = evaluate(program(tmp_path / "fixed.pt2", 7), data)
+    assert (free.accuracy, free.cost, free.memory) == (fixed.accuracy, fixed.cost, fixed.memory)
 
 
 def test_images_of_any_size_are_taken_at_the_data_sets(tmp_path: Path, data: Data) -> None:

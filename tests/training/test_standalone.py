@@ -1,4 +1,4 @@
-"""What a training outside of a search needs around it, and which networks have blocks that may be left out."""
+"""What a training outside of a search needs around it, and which networks have blocks to leave out."""
 
 from __future__ import annotations
 
