@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
-from gnap_search import catalog
-from gnap_search.contracts import ExporterModule
+from gnap_search.export import _formats
 
 
 def markdown(manifest: Mapping[str, Any]) -> str:
@@ -94,7 +93,7 @@ def _files(told: Mapping[str, Any]) -> Iterator[str]:
     )
     yield "## How to load it\n"
     for file in told["files"]:
-        exporter = cast(ExporterModule, catalog.implementation("export", file["format"]))
+        exporter = _formats.exporter(file["format"])
         yield f"`{file['file']}`:\n\n{exporter.LOADING.format(**told['image'])}\n"
     yield "Or, with the class names: `gnap-search predict FILE PICTURE`.\n"
 

@@ -29,7 +29,7 @@ def loaded(model: Classifier, shape: Shape, notes: Mapping[str, Any]) -> LoadedM
 
 
 def memory(run: nn.Module, images: Tensor) -> int:
-    """Bytes of all weights and buffers, of one image, and of the most results that are alive at once for it."""
+    """Bytes of all weights and buffers, one image, and the most results that are alive at once for it."""
     with torch.no_grad(), _Living() as living:  # inference mode would hide the operations from it
         run(images)
     passing: int = _bytes(images) + living.most

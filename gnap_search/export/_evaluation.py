@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from gnap_search import catalog
-from gnap_search.contracts import Data, ExporterModule, Predict, Split, SplitName
+from gnap_search.contracts import Data, Split, SplitName
 from gnap_search.errors import UserError
-from gnap_search.export import _scoring
+from gnap_search.export import _formats, _scoring, _timing
 from gnap_search.export._size import Size
 from gnap_search.structure import Shape
 from gnap_search.structure.cost import Cost
 from gnap_search.threads import one_thread
-
-WARM_UP, MOST_CALLS, MOST_SECONDS = 5, 200, 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,15 +51,14 @@ def evaluate(path: Path, data: Data, split: SplitName = "test") -> Evaluation:
     Raises:
         UserError: the file is missing, damaged, of no known format, or made for other images or classes.
     """
-    name = format_of(path)
-    exporter = cast(ExporterModule, catalog.implementation("export", name))
+    name = _formats.format_of(path)
     chosen = data.part(split)
     with one_thread():
-        loaded = exporter.load(path, data.shape)
+        loaded = _formats.exporter(name).load(path, data.shape)
         _refuse_other_classes(path, loaded.notes, data)
         outputs = _scoring.logits(loaded.predict, chosen, len(data.classes))
-        single = _call_seconds(loaded.predict, chosen, 1)
-        batched = _call_seconds(loaded.predict, chosen, 64)
+        single = _timing.alone(loaded.predict, _batch(chosen, 1))
+        batched = _timing.alone(loaded.predict, _batch(chosen, 64))
     return Evaluation(
         path=path,
         format=name,
@@ -87,7 +81,7 @@ def made_for(path: Path) -> tuple[Shape, tuple[str, ...]]:
     Raises:
         UserError: the file is missing, damaged or of no known format, or does not say which images it takes.
     """
-    exporter = cast(ExporterModule, catalog.implementation("export", format_of(path)))
+    exporter = _formats.exporter(_formats.format_of(path))
     with one_thread():
         loaded = exporter.load(path, None)
     return loaded.shape, tuple(map(str, loaded.notes.get("classes", ())))
@@ -99,30 +93,11 @@ def side_of(path: Path) -> int | None:
     Raises:
         UserError: there is no such file, or no format has its ending.
     """
-    format_of(path)
+    _formats.format_of(path)
     with contextlib.suppress(UserError):  # what is wrong with it is told once it has images
         (_, height, width), _classes = made_for(path)
         return height if height == width else None
     return None
-
-
-def format_of(path: Path) -> str:
-    """The format that a file's ending belongs to, the longest one: `.int8.onnx` is not `.onnx`.
-
-    Raises:
-        UserError: there is no such file, or no format has this ending; the known endings are told.
-    """
-    endings = {}
-    for name in catalog.names("export"):
-        exporter = cast(ExporterModule, catalog.implementation("export", name))
-        endings["".join(Path(exporter.FILENAME).suffixes)] = name
-    fitting = [ending for ending in endings if path.name.endswith(ending)]
-    if not fitting:
-        known = ", ".join(sorted({Path(f"model{ending}").suffix for ending in endings}))
-        raise UserError(f"{path} has the ending {path.suffix!r}, which no model format has; known: {known}.")
-    if not os.path.isfile(path):  # pathlib raises for a path that no file could have
-        raise UserError(f"There is no model file {path}.")
-    return endings[max(fitting, key=len)]
 
 
 def _refuse_other_classes(path: Path, notes: Mapping[str, Any], data: Data) -> None:
@@ -133,6 +108,11 @@ def _refuse_other_classes(path: Path, notes: Mapping[str, Any], data: Data) -> N
             f"{path.name} has the classes {', '.join(map(str, names))} and {data.name} has "
             f"{', '.join(data.classes)}: evaluate it on the same ones, in the same order."
         )
+
+
+def _batch(split: Split, images: int) -> np.ndarray:
+    """So many images of the split, over and over where it has fewer, as a model takes them."""
+    return _scoring.as_input(np.resize(split.images, (images, *split.images.shape[1:])))
 
 
 def _doubt(notes: Mapping[str, Any], data: Data, split: SplitName) -> str:
@@ -149,16 +129,3 @@ def _doubt(notes: Mapping[str, Any], data: Data, split: SplitName) -> str:
         "network was trained: it may have been trained on some of them; --split all scores all images of a "
         "folder of new ones"
     )
-
-
-def _call_seconds(predict: Predict, split: Split, batch: int) -> list[float]:
-    """How long each of many calls takes, after a few that do not count."""
-    images = _scoring.as_input(np.resize(split.images, (batch, *split.images.shape[1:])))
-    for _ in range(WARM_UP):
-        predict(images)
-    seconds: list[float] = []
-    while len(seconds) < MOST_CALLS and sum(seconds) < MOST_SECONDS:
-        start = time.perf_counter()
-        predict(images)
-        seconds.append(time.perf_counter() - start)
-    return seconds

@@ -6,15 +6,14 @@ import copy
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 
-from gnap_search import catalog
-from gnap_search.contracts import Data, ExporterModule, Predict
+from gnap_search.contracts import Data, Predict
 from gnap_search.errors import UserError
-from gnap_search.export import _scoring
+from gnap_search.export import _formats, _scoring
 from gnap_search.export._size import Size
 from gnap_search.structure.cost import Cost
 from gnap_search.structure.model import Classifier
@@ -90,7 +89,7 @@ class Original:
         Raises:
             UserError: the format is unknown or its library is missing, or the answers are others.
         """
-        exporter = cast(ExporterModule, catalog.implementation("export", format))
+        exporter = _formats.exporter(format)
         kept = {**notes, **self._about()}
         exporter.save(self._model, path, kept, self._calibration())
         loaded = exporter.load(path, self._data.shape)

@@ -16,14 +16,14 @@ import platform
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from gnap_search import catalog, environment
-from gnap_search.contracts import Data, ExporterModule, Predict
+from gnap_search.contracts import Data, Predict
 from gnap_search.errors import UserError
-from gnap_search.export import _card, _timing
+from gnap_search.export import _card, _formats, _timing
 from gnap_search.export._original import Exported, Original, Speed
 from gnap_search.structure import Shape, cost
 from gnap_search.structure.model import Classifier
@@ -58,7 +58,7 @@ def package(
     """
     if not formats:
         raise UserError(f"No format is named to export to; known: {', '.join(catalog.names('export'))}.")
-    exporters = {name: cast(ExporterModule, catalog.implementation("export", name)) for name in formats}
+    exporters = {name: _formats.exporter(name) for name in formats}
     original = Original(model, data)
     if notes.get("test_accuracy") is None:  # a study that was broken off has not scored it
         notes = {**notes, "test_accuracy": original.test_accuracy}
@@ -96,14 +96,14 @@ def _timed(model: Classifier, written: Sequence[Exported], shape: Shape) -> list
 
 def _reference(model: Classifier, format: str, folder: Path, shape: Shape) -> Predict:
     """The network in a format that others are compared with."""
-    exporter = cast(ExporterModule, catalog.implementation("export", format))
+    exporter = _formats.exporter(format)
     path = folder / exporter.FILENAME
     exporter.save(model, path, {}, np.zeros((0, *shape), np.float32))
     return _load(format, path, shape)
 
 
 def _load(format: str, path: Path, shape: Shape) -> Predict:
-    return cast(ExporterModule, catalog.implementation("export", format)).load(path, shape).predict
+    return _formats.exporter(format).load(path, shape).predict
 
 
 def _installed(*libraries: str) -> bool:
@@ -159,24 +159,16 @@ def _beside(directory: Path, manifest: Mapping[str, Any]) -> list[dict[str, Any]
 def _earlier(directory: Path) -> dict[str, Any]:
     """The manifest of an earlier export; one without files where there is none that can be read."""
     try:
-        earlier = json.loads((directory / MANIFEST).read_text())
-        return {**earlier, "files": [file for file in earlier["files"] if file["file"] in _formats()]}
+        earlier, known = json.loads((directory / MANIFEST).read_text()), _formats.files()
+        return {**earlier, "files": [file for file in earlier["files"] if file["file"] in known]}
     except (OSError, ValueError, LookupError, TypeError):
         return {"files": []}
 
 
 def _files(manifest: Mapping[str, Any]) -> set[str]:
     """All files that a manifest lists, with those that belong to them."""
-    beside = _formats()
+    beside = _formats.files()
     return {name for file in manifest["files"] for name in (file["file"], *beside[file["file"]])}
-
-
-def _formats() -> dict[str, tuple[str, ...]]:
-    """The file of every format, and what else it writes."""
-    exporters = [
-        cast(ExporterModule, catalog.implementation("export", name)) for name in catalog.names("export")
-    ]
-    return {exporter.FILENAME: tuple(exporter.BESIDE) for exporter in exporters}
 
 
 def _manifest(

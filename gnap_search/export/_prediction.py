@@ -5,15 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
-from gnap_search import catalog
-from gnap_search.contracts import ExporterModule, Predict
+from gnap_search.contracts import Predict
 from gnap_search.errors import UserError
-from gnap_search.export import _scoring
-from gnap_search.export._evaluation import format_of
+from gnap_search.export import _formats, _scoring
 from gnap_search.structure import Shape
 from gnap_search.threads import one_thread
 
@@ -46,7 +43,7 @@ def predict(
         UserError: the file is missing, damaged, of no known format, or does not say which images it takes; it
             takes no pictures, or gives something else than a number for each class.
     """
-    exporter = cast(ExporterModule, catalog.implementation("export", format_of(model)))
+    exporter = _formats.exporter(_formats.format_of(model))
     with one_thread():
         loaded = exporter.load(model, None)
         _refuse_other_channels(model, loaded.shape[0])

@@ -1,4 +1,4 @@
-"""Timing: how long functions from images to logits take, side by side."""
+"""Timing: how long functions from images to logits take, one by itself or several side by side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ import numpy as np
 
 from gnap_search.contracts import Predict
 
-WARM_UP, MOST_ROUNDS, MOST_SECONDS = 5, 200, 2.0
+WARM_UP, MOST_CALLS = 5, 200  # of each function: calls that do not count, and calls that do
+MOST_SECONDS, MOST_SECONDS_TOGETHER = 1.0, 2.0
+
+
+def alone(predict: Predict, images: np.ndarray) -> list[float]:
+    """Seconds of each of many calls."""
+    _warm_up(predict, images)
+    seconds: list[float] = []
+    while len(seconds) < MOST_CALLS and sum(seconds) < MOST_SECONDS:
+        seconds.append(_call(predict, images))
+    return seconds
 
 
 def side_by_side(predicts: Mapping[str, Predict], images: np.ndarray) -> dict[str, float]:
@@ -19,16 +29,24 @@ def side_by_side(predicts: Mapping[str, Predict], images: np.ndarray) -> dict[st
     does not, so that no one finds the processor's caches full of another's.
     """
     for predict in predicts.values():
-        for _ in range(WARM_UP):
-            predict(images)
+        _warm_up(predict, images)
     seconds: dict[str, list[float]] = {name: [] for name in predicts}
     start = time.perf_counter()
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MOST_CALLS):
         for name, predict in predicts.items():
             predict(images)
-            begin = time.perf_counter()
-            predict(images)
-            seconds[name].append(time.perf_counter() - begin)
-        if time.perf_counter() - start > MOST_SECONDS:
+            seconds[name].append(_call(predict, images))
+        if time.perf_counter() - start > MOST_SECONDS_TOGETHER:
             break
     return {name: float(np.median(spent)) for name, spent in seconds.items()}
+
+
+def _warm_up(predict: Predict, images: np.ndarray) -> None:
+    for _ in range(WARM_UP):
+        predict(images)
+
+
+def _call(predict: Predict, images: np.ndarray) -> float:
+    start = time.perf_counter()
+    predict(images)
+    return time.perf_counter() - start

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gnap_search.contracts import LoadedModel
-from gnap_search.export import _runtime, onnx
+from gnap_search.export import _onnx, _runtime
 from gnap_search.structure import Shape
 from gnap_search.structure.model import Classifier
 
@@ -35,12 +35,12 @@ def save(model: Classifier, path: Path, notes: Mapping[str, Any], images: np.nda
     sixteen, where eight overflow (on MNIST that put logits off by 5 instead of 1).
     """
     _runtime.require("onnx", "onnxruntime", "onnxscript")
-    import onnx as library
+    import onnx
     from onnxruntime import quantization
 
     with tempfile.TemporaryDirectory(prefix="gnap-search-") as folder, _runtime.quietly():
         exact, rounded = Path(folder) / "exact.onnx", Path(folder) / "rounded.onnx"
-        onnx.save(model, exact, notes, images)
+        _onnx.save(model, exact, notes)
         quantization.quantize_static(
             exact,
             rounded,
@@ -52,15 +52,15 @@ def save(model: Classifier, path: Path, notes: Mapping[str, Any], images: np.nda
             reduce_range=True,
             calibrate_method=quantization.CalibrationMethod.MinMax,
         )
-        proto = library.load(rounded)
+        proto = onnx.load(rounded)
     proto.producer_name = "gnap-search"
-    library.helper.set_model_props(proto, {"gnap_search": json.dumps(dict(notes))})
+    onnx.helper.set_model_props(proto, {"gnap_search": json.dumps(dict(notes))})
     path.write_bytes(proto.SerializeToString())
 
 
 def load(path: Path, shape: Shape | None) -> LoadedModel:
     """Open it in onnxruntime, on one thread, as any other ONNX file."""
-    return onnx.load(path, shape)
+    return _onnx.load(path, shape)
 
 
 class _Images:

@@ -104,7 +104,7 @@ def test_the_batch_that_a_file_is_made_for_changes_nothing(tmp_path: Path, data:
 
 
 def program(path: Path, batch: int | None) -> Path:
-    """A convolution and a fully connected layer as somebody else's program, for so many images, or for any."""
+    """A convolution and a fully connected layer as another program, for so many images or for any number."""
     torch.manual_seed(0)
     layers = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 4 * 4, 4)).eval()
     dynamic = None if batch else ({0: torch.export.Dim("batch", min=1)},)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from gnap_search import catalog
 
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
@@ -36,6 +40,26 @@ def test_types() -> None:
 @pytest.mark.slow
 def test_layers() -> None:
     passes(TOOLS / "lint-imports", "--no-cache")
+
+
+@pytest.mark.parametrize("kind", catalog.IMPLEMENTATIONS)
+def test_siblings_never_import_each_other(kind: str) -> None:
+    """What several files of a folder need lies in one of its files that begin with an underscore."""
+    package = f"gnap_search.{kind}"
+    siblings = {f"{package}.{name.replace('-', '_')}" for name in catalog.names(kind)}
+    for path in (catalog.PACKAGE / kind).glob("*.py"):
+        if path.name != "__init__.py":
+            assert not siblings & set(imported(ast.parse(path.read_text()))), path.name
+
+
+def imported(module: ast.Module) -> Iterator[str]:
+    """The full name of everything that a module imports, at its head or later."""
+    for statement in ast.walk(module):
+        if isinstance(statement, ast.Import):
+            yield from (one.name for one in statement.names)
+        elif isinstance(statement, ast.ImportFrom) and statement.module:
+            yield statement.module
+            yield from (f"{statement.module}.{one.name}" for one in statement.names)
 
 
 def test_reading_a_run_imports_nothing_heavy() -> None:
