@@ -4,7 +4,8 @@
 
 Equal epochs favour what trains large networks. Here every training may take as many multiply-accumulates as
 those of the first method take on average. What a training takes an epoch is what its mean over seeds took;
-a network that is much smaller than others gets no more than `MOST` times its epochs, and so costs less.
+a network that is much smaller than others gets no more than `MOST` times its epochs, and so costs less, and
+one that is much larger no fewer than `LEAST` times its epochs, and so costs more.
 """
 
 from __future__ import annotations

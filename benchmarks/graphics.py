@@ -29,7 +29,7 @@ def figures(*, small: bool) -> list[Figure]:
     images, span, rounds = (1024, 0.1, 1) if small else (50_000, 2.0, ROUNDS)
     told = []
     for size in SIZES[:1] if small else SIZES[:2]:
-        told += _beside_plain(size, images, device)
+        told += _beside_plain(size, images, rounds, device)
     trials = TRIALS[:2] if small else TRIALS
     with _trials(trials[-1], SIZES[0], images, device) as pipes:
         together = functools.partial(_together, pipes, span)
@@ -41,7 +41,7 @@ def device_here() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _beside_plain(size: Size, images: int, device: str) -> list[Figure]:
+def _beside_plain(size: Size, images: int, rounds: int, device: str) -> list[Figure]:
     data = noise(size.shape, images)
     loops = {"ours": ours(size, data, BATCH, device), "plain": plain(size, data, BATCH, device)}
     for loop in loops.values():
@@ -49,7 +49,7 @@ def _beside_plain(size: Size, images: int, device: str) -> list[Figure]:
     speeds = {
         name: functools.partial(lambda loop: images / seconds(loop), loop) for name, loop in loops.items()
     }
-    seen = measured({f"{size.name}: {name}": speed for name, speed in speeds.items()}, "images/s", ROUNDS)
+    seen = measured({f"{size.name}: {name}": speed for name, speed in speeds.items()}, "images/s", rounds)
     mine, theirs = seen.values()
     return [mine, theirs, mine.over(theirs, f"{size.name}: ours / plain loop").asked(at_least=_on_gpu(3))]
 

@@ -31,6 +31,7 @@ from gnap_search import datasets
 from gnap_search.contracts import Data, Split
 from gnap_search.networks import plain_cnn
 from gnap_search.settings import Value
+from gnap_search.structure import Shape
 from gnap_search.threads import one_thread
 from gnap_search.training import evaluate
 from gnap_search.training.plan import Plan
@@ -62,7 +63,9 @@ def figures(*, small: bool) -> list[Figure]:
         return [*shares, *_after_growth(images, 2 if small else PASSES)]
 
 
-def random_images(shape: tuple[int, int, int], training: int, validation: int) -> Data:
+def random_images(
+    shape: Shape, training: int, validation: int, augmentation: tuple[str, ...] = ("affine",)
+) -> Data:
     """A data set of noise in ten classes."""
     generator = np.random.default_rng(0)
 
@@ -72,7 +75,7 @@ def random_images(shape: tuple[int, int, int], training: int, validation: int) -
 
     classes = tuple("0123456789")
     parts = (split(training), split(validation), split(1))
-    return Data("noise", classes, *parts, augmentation=("affine",), digest="")
+    return Data("noise", classes, *parts, augmentation=augmentation, digest="")
 
 
 def _shares(name: str, plan: Plan, data: Data, rounds: int) -> list[Figure]:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import replay
+from benchmarks import processes, replay
 from benchmarks.rounds import Figure, measured
 from gnap_search import datasets, spec
 from gnap_search.contracts import Split
@@ -31,7 +29,6 @@ from gnap_search.training import evaluate
 STUDY = Path(__file__).with_name("live.toml")
 REPEATS, SECONDS = 3, 240
 SMALL: dict[str, Any] = {"dataset": "digits", "training_images": None, "trials": 2, "epochs": 1}
-SHORT = "/tmp"  # its path leaves room for the names of Ray's sockets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +83,7 @@ def _figures(study: spec.Study, seconds: int, repeats: int) -> list[Figure]:
 
 def _found(name: str, study: spec.Study, seconds: int, test: Split) -> Found:
     """One search in a process of its own, and what its front is worth on the test images."""
-    with tempfile.TemporaryDirectory(prefix="live-", dir=SHORT) as folder:
+    with tempfile.TemporaryDirectory(prefix="live-", dir=processes.SHORT) as folder:
         place = Path(folder)
         (place / "study.toml").write_text(study.to_toml())
         start = time.monotonic()
@@ -105,30 +102,15 @@ States = list[tuple[Point, Path]]  # with the files of their networks
 def _ours(place: Path, seconds: int) -> States:
     """The points of every epoch; the networks of all that are on the front are there."""
     asked = {"--from": place / "study.toml", "--study": "ours", "--runs": place, "--timeout": seconds}
-    _output("gnap_search", "pareto", *(str(word) for pair in asked.items() for word in pair))
+    processes.output("gnap_search", "pareto", *(word for pair in asked.items() for word in pair))
     run = Run(place / "ours")
     return [(point, run.model(point)) for point in run.points()]
 
 
 def _script(place: Path, seconds: int) -> States:
     """The last states of its trials."""
-    told = _output("benchmarks.script", str(place / "study.toml"), str(seconds), str(place))
-    states = json.loads(told.splitlines()[-1])
+    states = processes.told("benchmarks.script", place / "study.toml", seconds, place)
     return [(Point(**one["point"]), Path(one["network"])) for one in states]
 
 
 SEARCHES: dict[str, Callable[[Path, int], States]] = {"ours": _ours, "Ray Tune with OptunaSearch": _script}
-
-
-def _output(module: str, *words: str) -> str:
-    """What a program prints.
-
-    Raises:
-        RuntimeError: it did not come to its end.
-    """
-    ended = subprocess.run(
-        [sys.executable, "-m", module, *words], capture_output=True, text=True, check=False
-    )
-    if ended.returncode:
-        raise RuntimeError(f"{module} {' '.join(words)} failed:\n{ended.stdout}{ended.stderr}")
-    return ended.stdout

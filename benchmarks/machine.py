@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib import metadata
 from pathlib import Path
+
+from gnap_search.environment import versions
 
 LIBRARIES = ("torch", "torchvision", "ray", "optuna", "onnxruntime", "numpy")
 
@@ -17,7 +18,7 @@ def description() -> dict[str, str]:
         "threads": os.environ.get("OMP_NUM_THREADS", "not set"),
         "load": " ".join(f"{load:.1f}" for load in os.getloadavg()),
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
-        "libraries": ", ".join(f"{name} {version}" for name, version in _versions()),
+        "libraries": ", ".join(f"{name} {version}" for name, version in versions(*LIBRARIES).items()),
         **_graphics(),
     }
 
@@ -40,16 +41,6 @@ def _processor() -> str:
 
 def _memory() -> float:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-
-
-def _versions() -> list[tuple[str, str]]:
-    installed = []
-    for name in LIBRARIES:
-        try:
-            installed.append((name, metadata.version(name)))
-        except metadata.PackageNotFoundError:
-            continue
-    return installed
 
 
 def _graphics() -> dict[str, str]:

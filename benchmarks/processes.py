@@ -1,13 +1,36 @@
-"""Processes: what the workers of a study take of the memory, and what a folder takes of the disk."""
+"""Processes: modules in processes of their own; what workers take of the memory, and folders of the disk."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+SHORT = "/tmp"  # for the folders of studies: its path leaves room for the names of Ray's sockets
 NOT_TRAINING = (b"ray::IDLE", b"ray::DashboardAgent", b"ray::RuntimeEnvAgent")
+
+
+def output(module: str, *words: object) -> str:
+    """What a module prints as a program.
+
+    Raises:
+        RuntimeError: it did not come to its end.
+    """
+    command = [sys.executable, "-m", module, *map(str, words)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{ended.stdout}{ended.stderr}")
+    return ended.stdout
+
+
+def told(module: str, *words: object) -> Any:
+    """The JSON on the last line that it prints."""
+    return json.loads(output(module, *words).splitlines()[-1])
 
 
 def workers() -> dict[int, tuple[float, float]]:

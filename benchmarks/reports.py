@@ -16,11 +16,11 @@ import tempfile
 import time
 from typing import Any
 
+from benchmarks import processes
 from benchmarks.made import point
 from gnap_search.search.cluster import ENVIRONMENT
 from gnap_search.search.ledger import Ask
 
-SHORT = "/tmp"  # its path leaves room for the names of Ray's sockets
 MEMORY = 200 * 2**20  # bytes of Ray's store
 WAITS = 200
 
@@ -30,7 +30,7 @@ def costs(actors: int, reports: int, futures: list[int]) -> dict[str, float]:
     os.environ.update(ENVIRONMENT)
     import ray
 
-    with tempfile.TemporaryDirectory(prefix="reports-", dir=SHORT) as place:
+    with tempfile.TemporaryDirectory(prefix="reports-", dir=processes.SHORT) as place:
         ray.init(
             num_cpus=max(actors, 2),
             include_dashboard=False,

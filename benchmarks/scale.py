@@ -9,12 +9,9 @@ trial is lost.
 from __future__ import annotations
 
 import dataclasses
-import json
-import subprocess
-import sys
 from collections.abc import Callable
-from typing import Any
 
+from benchmarks import processes
 from benchmarks.rounds import Figure
 from benchmarks.simulation import Moment, Record
 
@@ -102,25 +99,11 @@ def _parts(record: Record) -> list[Part]:
 
 
 def _record(trials: int, gpus: int, minutes: float) -> Record:
-    told = _run("benchmarks.simulation", "--trials", trials, "--gpus", gpus, "--minutes", minutes)
+    told = processes.told("benchmarks.simulation", "--trials", trials, "--gpus", gpus, "--minutes", minutes)
     moments = [Moment(**moment) for moment in told.pop("moments")]
     return Record(moments=moments, **told)
 
 
 def _ray() -> list[Figure]:
-    told = _run("benchmarks.reports", *REPORTING)
+    told = processes.told("benchmarks.reports", *REPORTING)
     return [Figure(f"Ray, {what}", "ms", [cost]) for what, cost in told.items()]
-
-
-def _run(module: str, *words: object) -> dict[str, Any]:
-    """What a process of its own has seen.
-
-    Raises:
-        RuntimeError: it did not come to its end.
-    """
-    command = [sys.executable, "-m", module, *map(str, words)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ended.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{ended.stderr}")
-    told: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-    return told

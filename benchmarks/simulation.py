@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from benchmarks import simulated
+from benchmarks import processes, simulated
 from benchmarks.replay import Table
 from benchmarks.simulated import Clock
 from gnap_search import datasets, spec
@@ -36,7 +36,6 @@ from gnap_search.search.proposals import Proposals
 from gnap_search.search.resources import Resources
 
 NODE, TRIAL = Resources(cpus=64, gpus=8), Resources(cpus=1, gpus=1)
-SHORT = "/tmp"  # its path leaves room for the names of Ray's sockets
 SHARES = 10  # equal parts of a study of which each is told
 
 
@@ -142,7 +141,7 @@ def seen(trials: int, gpus: int, minutes: float, url: str | None) -> Record:
     table, data = Table("digits"), datasets.load("digits")
     study = table.study.model_copy(update={"trials": trials})
     launch = spec.Launch(storage=url)
-    with tempfile.TemporaryDirectory(prefix="scale-", dir=SHORT) as place:
+    with tempfile.TemporaryDirectory(prefix="scale-", dir=processes.SHORT) as place:
         folder = Path(place, f"scale-{os.getpid()}")
         started = cluster.starting(launch, Resources(2, 0), folder, ahead=False)
         with started as ray, cluster.silence(verbose=False):

@@ -9,11 +9,9 @@ nothing (see `benchmarks.pretended`); trials of digits are real on all sides.
 from __future__ import annotations
 
 import functools
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 
+from benchmarks import processes
 from benchmarks.rounds import ROUNDS, Figure, measured, seconds
 from benchmarks.work import Record, Work
 
@@ -103,15 +101,7 @@ def _records(work: Work, variants: Sequence[str], rounds: int) -> dict[str, list
 
 
 def _record(variant: str, work: Work) -> Record:
-    """One study in a process of its own.
-
-    Raises:
-        RuntimeError: it did not come to its end.
-    """
-    command = [sys.executable, "-m", "benchmarks.trials", variant]
+    """One study in a process of its own."""
     sizes = {"--trials": work.trials, "--pause": work.pause, "--epochs": work.epochs}
-    command += [str(word) for pair in sizes.items() for word in pair]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ended.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{ended.stderr}")
-    return Record(**json.loads(ended.stdout.splitlines()[-1]))
+    words = [word for pair in sizes.items() for word in pair]
+    return Record(**processes.told("benchmarks.trials", variant, *words))

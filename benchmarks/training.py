@@ -14,14 +14,14 @@ import dataclasses
 import functools
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks import peak
+from benchmarks.growth import random_images
 from benchmarks.rounds import Figure, measured, seconds
-from gnap_search.contracts import Data, Split
+from gnap_search.contracts import Data
 from gnap_search.datasets import _torchvision
 from gnap_search.networks import plain_cnn
 from gnap_search.settings import Value
@@ -103,15 +103,7 @@ def _speed(loop: Callable[[], object], images: int) -> float:
 
 def noise(shape: Shape, count: int) -> Data:
     """Random images to train on, and a few others."""
-    train, few = _noise(shape, count), _noise(shape, 16)
-    classes = tuple("0123456789")
-    return Data("noise", classes, train, few, few, augmentation=AUGMENTATION, digest="")
-
-
-def _noise(shape: Shape, count: int) -> Split:
-    random = np.random.default_rng(0)
-    pixels = random.integers(0, 256, (count, *shape), dtype=np.uint8)
-    return Split(pixels, random.integers(0, 10, count, dtype=np.int64))
+    return random_images(shape, count, 16, AUGMENTATION)
 
 
 def ours(size: Size, data: Data, batch: int = BATCH, device: str = "cpu") -> Callable[[], object]:

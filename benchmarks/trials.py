@@ -22,7 +22,6 @@ from gnap_search.spec import Launch, Study
 
 WORKERS = 2
 EVERY = 5  # trials between two looks at the memory
-SHORT = "/tmp"  # its path leaves room for the names of Ray's sockets
 
 
 class Endings(Quiet):
@@ -106,7 +105,7 @@ def seen(variant: str, work: Work) -> Record:
     os.sched_setaffinity(0, available)
     endings = Endings()
     data = datasets.load("digits") if work.epochs else None
-    with tempfile.TemporaryDirectory(prefix="study-", dir=SHORT) as folder:
+    with tempfile.TemporaryDirectory(prefix="study-", dir=processes.SHORT) as folder:
         VARIANTS[variant](work, data, Path(folder), endings)
         return endings.record(1 if variant == "optuna" else len(available), Path(folder))
 
