@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from torch import Tensor, nn
-from torch.nn.utils import parametrize as torch_parametrize
+from torch.nn.utils import parametrize
 
 from gnap_search.structure.layers import Unit
 from gnap_search.structure.model import Blueprint
@@ -22,7 +22,7 @@ class Masks(Protocol):
         ...
 
 
-class Masked(Masks, Protocol):
+class GroupMasks(Masks, Protocol):
     """A mask for each channel of a group, and one for its layer where that may vanish: a block's last one."""
 
     @property
@@ -76,12 +76,12 @@ def readers(model: nn.Module, blueprint: Blueprint, groups: Iterable[str]) -> It
             yield Reader(present[name], unit if isinstance(unit, Unit) else None, end.source, end.span)
 
 
-def parametrize(model: nn.Module, blueprint: Blueprint, groups: Mapping[str, Masked]) -> None:
+def mask_readers(model: nn.Module, blueprint: Blueprint, groups: Mapping[str, GroupMasks]) -> None:
     """Put the masks over the weights that read masked channels, and over the norms behind layers."""
     for reader in readers(model, blueprint, groups):
         group = groups[reader.group]
         mask = FilterMask(group, reader.span)
-        torch_parametrize.register_parametrization(reader.layer, "weight", mask, unsafe=True)
+        parametrize.register_parametrization(reader.layer, "weight", mask, unsafe=True)
         if group.layer is not None and reader.unit is not None and reader.unit.norm is not None:
             _mask_norm(reader.unit.norm, group.layer)
 
@@ -89,7 +89,7 @@ def parametrize(model: nn.Module, blueprint: Blueprint, groups: Mapping[str, Mas
 def _mask_norm(norm: nn.Module, layer: Masks) -> None:
     for value in ("weight", "bias"):
         if getattr(norm, value) is not None:
-            torch_parametrize.register_parametrization(norm, value, LayerMask(layer), unsafe=True)
+            parametrize.register_parametrization(norm, value, LayerMask(layer), unsafe=True)
 
 
 def widths_of(model: nn.Module, blueprint: Blueprint, groups: Sequence[str]) -> dict[str, int]:

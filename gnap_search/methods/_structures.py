@@ -7,13 +7,11 @@ cut keeps its score, its moments and its age until it returns.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from gnap_search.structure.cost import Meter, positions
 from gnap_search.structure.model import Blueprint
 
 
@@ -123,8 +121,8 @@ class Structures(nn.ModuleDict):
     def open_widths(self) -> dict[str, int]:
         """How many structures of every group have scores above 0; one where a group may not be empty."""
         widths = {name: group.open_width() for name, group in self.named().items()}
-        for block in self.blueprint.blocks:
-            if not widths[block[-1]]:
+        for last, block in self.blueprint.block_of_layer.items():
+            if not widths[last]:
                 widths |= dict.fromkeys(block, 0)
         return widths
 
@@ -134,21 +132,3 @@ def structures(model: nn.Module) -> Structures:
     found = model.get_submodule("structures")
     assert isinstance(found, Structures)
     return found
-
-
-@functools.lru_cache(maxsize=4096)
-def cost(blueprint: Blueprint, resource: str, widths: tuple[tuple[str, int], ...]) -> int:
-    """The `parameters` of a network of these widths, or the `macs` of an image: multiply-accumulates."""
-    with torch.device("meta"):  # shapes alone
-        network = blueprint.build(dict(widths))
-    if resource == "parameters":
-        return sum(parameter.numel() for parameter in network.parameters())
-    return Meter(
-        network, _positions(blueprint, tuple((group, min(1, width)) for group, width in widths))
-    ).macs
-
-
-@functools.lru_cache(maxsize=64)
-def _positions(blueprint: Blueprint, widths: tuple[tuple[str, int], ...]) -> dict[str, int]:
-    with torch.random.fork_rng(devices=[]):  # what is drawn is thrown away, and nobody else must miss it
-        return positions(blueprint.build(dict(widths)), blueprint.shape)

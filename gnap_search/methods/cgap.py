@@ -65,14 +65,14 @@ class _Salient(torch.autograd.Function):
         return arriving * kept, None, None
 
 
-class FilterMask(masks.Mask):
-    """A mask over filters, with the saliency of each since it was last set to zero.
+class SaliencyMask(masks.Mask):
+    """A mask over single weights, with the saliency of each filter since it was last set to zero.
 
-    `settled` says whether all filters stay in the epoch of the moment.
+    `fixed` says whether all filters stay in the epoch of the moment.
     """
 
     saliency: Tensor
-    settled = False
+    fixed = False
 
     def __init__(self, weight: Tensor) -> None:
         super().__init__(torch.ones_like(weight, dtype=torch.bool))
@@ -105,7 +105,7 @@ class CGaP(FixedWidths):
     def attach(self, model: nn.Module, blueprint: Blueprint) -> None:
         """A full mask over every weight."""
         del blueprint
-        masks.attach(model, lambda weights: [FilterMask(weight) for weight in weights])
+        masks.attach(model, lambda weights: [SaliencyMask(weight) for weight in weights])
 
     @torch.no_grad()
     def prepare(self, model: nn.Module, progress: Progress) -> str:
@@ -113,14 +113,14 @@ class CGaP(FixedWidths):
 
         Their share is full in the last epoch of that part.
         """
-        layers = masks.masked(model, FilterMask)
+        layers = masks.masked(model, SaliencyMask)
         pruned = progress.done - progress.finish + 1  # epochs by the end of this one
         share = self.pruning_share * (progress.total - progress.finish)
         epochs = math.ceil(round(share, 9))  # rounded first, because 0.28 * 25 is a little more than 7
         closing = 0 < pruned <= epochs
         for layer in layers:
             layer.mask.saliency.zero_()
-            layer.mask.settled = progress.finishing and not closing
+            layer.mask.fixed = progress.finishing and not closing
             if closing:
                 layer.mask.kept.copy_(larger(layer.weight, self.pruning_quantile * pruned / epochs))
         if closing:
@@ -133,7 +133,7 @@ class CGaP(FixedWidths):
         Late in the finish none goes: with each that has gone the average rises, and would take more along.
         """
         del history
-        if any(layer.mask.settled for layer in masks.masked(model, FilterMask)):
+        if any(layer.mask.fixed for layer in masks.masked(model, SaliencyMask)):
             return []
         cuts: list[Edit] = []
         for group, kept in _of_channels(model, blueprint, lambda mask: mask.kept.flatten(1).sum(1)).items():
@@ -171,7 +171,7 @@ def larger(weight: Tensor, quantile: float) -> Tensor:
 
 
 def _of_channels(
-    model: nn.Module, blueprint: Blueprint, value: Callable[[FilterMask], Tensor]
+    model: nn.Module, blueprint: Blueprint, value: Callable[[SaliencyMask], Tensor]
 ) -> dict[str, Tensor]:
     """Group -> a value for each channel, the sum over the filters of all layers that make the group."""
     leading = ends(blueprint, blueprint.groups)
@@ -179,8 +179,7 @@ def _of_channels(
     for name, layer in model.named_modules():
         if not isinstance(layer, LINEAR) or f"{name}.weight" not in leading:
             continue
-        end = leading[f"{name}.weight"]
-        group = end.filtered or end.target
+        group = leading[f"{name}.weight"].made
         if group is not None:
             mask: Any = layer.parametrizations.weight[0]  # type: ignore[index, union-attr] # torch's
             sums[group] = sums.get(group, 0.0) + value(mask).float()

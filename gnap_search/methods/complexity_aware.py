@@ -38,10 +38,9 @@ import torch
 from torch import Tensor, nn
 
 from gnap_search.contracts import ParameterGroup, Progress
-from gnap_search.methods import _readers
+from gnap_search.methods import _cost, _readers
 from gnap_search.results import Point
 from gnap_search.settings import Bounds, setting
-from gnap_search.structure.cost import positions
 from gnap_search.structure.edits import Cut, Edit
 from gnap_search.structure.model import Blueprint
 from gnap_search.structure.slots import ends
@@ -162,17 +161,16 @@ def terms(blueprint: Blueprint, groups: tuple[str, ...]) -> Terms:
 
 @functools.lru_cache(maxsize=16)
 def _terms(blueprint: Blueprint, groups: tuple[str, ...]) -> tuple[Tensor, ...]:
-    with torch.random.fork_rng(devices=[]):  # what is drawn is thrown away, and nobody else must miss it
-        network = blueprint.build(dict.fromkeys(groups, 1))
-    runs = positions(network, blueprint.shape)
+    ones = tuple((group, 1) for group in groups)
+    network, runs = _cost.shapes(blueprint, ones), _cost.positions_of(blueprint, ones)
     places = {group: place for place, group in enumerate(groups)} | {None: len(groups)}
-    last = {group: block[-1] for block in blueprint.blocks for group in block}
+    last = {group: last for last, block in blueprint.block_of_layer.items() for group in block}
     sources, targets, layers, kernels, outputs = [], [], [], [], []
     for path, end in ends(blueprint, groups).items():
         sources.append(places[end.source])
-        targets.append(places[end.filtered if end.target is None and end.filtered else end.target])
-        layer = last.get(end.target) if end.target else None
-        layers.append(places[None if layer == end.target else layer])
+        targets.append(places[end.made])
+        layer = last.get(end.made) if end.made else None
+        layers.append(places[None if layer == end.made else layer])
         kernels.append(network.get_parameter(path).numel())  # at widths of 1, all but a pair of channels
         outputs.append(runs[path.rpartition(".")[0]])
     weights, times = (torch.tensor(values, dtype=torch.float32) for values in (kernels, outputs))
@@ -276,12 +274,12 @@ class ComplexityAware:
         """Variables for every group of channels; what reads a channel reads it times its variable."""
         groups = blueprint.groups
         widths = _readers.widths_of(model, blueprint, groups)
-        last = {block[-1] for block in blueprint.blocks}
         chances = {
-            group: Chances(width, self.theta_start, layer=group in last) for group, width in widths.items()
+            group: Chances(width, self.theta_start, layer=group in blueprint.block_of_layer)
+            for group, width in widths.items()
         }
         model.variables = Variables(chances, terms(blueprint, groups))
-        _readers.parametrize(model, blueprint, chances)
+        _readers.mask_readers(model, blueprint, chances)
         _mask_images(model, blueprint, chances)
 
     def parameter_groups(self) -> Sequence[ParameterGroup]:

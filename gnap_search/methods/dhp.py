@@ -31,7 +31,6 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-import functools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
@@ -41,13 +40,12 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from gnap_search.contracts import Progress
+from gnap_search.methods._cost import cost
 from gnap_search.methods._fixed_widths import FixedWidths
 from gnap_search.results import Point
 from gnap_search.settings import Bounds, setting
-from gnap_search.structure import cost
 from gnap_search.structure.edits import Cut, Edit, Settle
 from gnap_search.structure.model import Blueprint
-from gnap_search.structure.norm import Norm
 from gnap_search.structure.slots import Ends, ends
 
 EMBEDDING = 8  # dimensions
@@ -107,7 +105,7 @@ class HyperNetwork(nn.Module):
         taps = weight[0, 0].numel()
         self._latents = [latents]  # in a list, where torch does not see it: the model itself keeps them
         self._from, self._span = between.source, between.span
-        self._to = between.target or between.filtered or ""
+        self._to = between.made or ""
         self.own = nn.Parameter(torch.randn(inputs)) if between.source is None else None
         self.bias0 = nn.Parameter(torch.zeros(outputs, inputs))
         self.weight1 = _uniform(1.0, outputs, inputs, EMBEDDING)
@@ -165,7 +163,7 @@ class DHP(FixedWidths):
             for path, one in ends(blueprint, blueprint.groups).items()
             if path.removesuffix(".weight") in layers
         }
-        made = {name: one for name, one in between.items() if one.target or one.filtered}
+        made = {name: one for name, one in between.items() if one.made}
         widths = {one.target: len(layers[name].weight) for name, one in made.items() if one.target}
         read = {one.source for one in between.values() if one.source and not one.target}
         latents = Latents(widths, () if self.classifier_inputs == "pruned" else read)
@@ -223,7 +221,7 @@ class DHP(FixedWidths):
         ]
 
     def _cost(self, blueprint: Blueprint, widths: Mapping[str, int]) -> int:
-        return price(self.resource, blueprint, tuple(widths.items()))
+        return cost(blueprint, self.resource, tuple(widths.items()))
 
 
 METHOD = DHP
@@ -233,23 +231,3 @@ def _latents(model: nn.Module) -> Latents | None:
     """Those of a model; None once it consists of plain weights."""
     found = dict(model.named_children()).get("latents")
     return found if isinstance(found, Latents) else None
-
-
-@functools.lru_cache(maxsize=1024)
-def price(resource: str, blueprint: Blueprint, widths: tuple[tuple[str, int], ...]) -> int:
-    """What a network of these widths costs: its parameters, or the operations that it takes for one image.
-
-    As the authors count them: a multiply-accumulate is one operation, a normalised value are two.
-    """
-    with torch.random.fork_rng(devices=[]):
-        network = blueprint.build(dict(widths))
-    if resource == "parameters":
-        return sum(parameter.numel() for parameter in network.parameters())
-    operations = 0
-    for name, times in cost.positions(network, blueprint.shape).items():
-        layer = network.get_submodule(name)
-        if isinstance(layer, Norm):
-            operations += 2 * len(layer.bias) * times
-        elif isinstance(layer, cost.LINEAR):
-            operations += layer.weight.numel() * times
-    return operations

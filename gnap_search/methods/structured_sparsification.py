@@ -38,7 +38,8 @@ import torch
 from torch import Tensor, nn
 
 from gnap_search.contracts import ParameterGroup, Progress
-from gnap_search.methods import _readers, _structures
+from gnap_search.methods import _readers
+from gnap_search.methods._cost import cost
 from gnap_search.methods._structures import Group, Scores, Structures, structures
 from gnap_search.results import Point
 from gnap_search.settings import Bounds, setting
@@ -78,17 +79,16 @@ class StructuredSparsification:
         """A score for every structure that may exist, and masks over what reads the channels that do."""
         full = self._full_widths(blueprint)
         widths = _readers.widths_of(model, blueprint, tuple(full))
-        last = {block[-1] for block in blueprint.blocks}
         groups = {
             name: Group(
                 self._scores(places, min(widths[name], places)),
-                self._scores(1, min(widths[name], 1)) if name in last else None,
+                self._scores(1, min(widths[name], 1)) if name in blueprint.block_of_layer else None,
                 widths[name],
             )
             for name, places in full.items()
         }
         model.add_module("structures", Structures(blueprint, groups))
-        _readers.parametrize(model, blueprint, groups)
+        _readers.mask_readers(model, blueprint, groups)
 
     def _full_widths(self, blueprint: Blueprint) -> dict[str, int]:
         return blueprint.seed_widths(self.cap)
@@ -129,7 +129,7 @@ class StructuredSparsification:
         return self.budget * self._cost(blueprint, self._full_widths(blueprint))
 
     def _cost(self, blueprint: Blueprint, widths: Mapping[str, int]) -> int:
-        return _structures.cost(blueprint, self.resource, tuple(widths.items()))
+        return cost(blueprint, self.resource, tuple(widths.items()))
 
     def penalty(self, model: nn.Module) -> Tensor | None:
         """The price of all masks, also of those of absent structures; None once they are frozen."""
@@ -253,7 +253,7 @@ class Draw:
         noise = (TIES if every.last else 1.0) if every.sampling else 0.0
         filters: dict[str, Tensor] = {}
         layers: dict[str, float] = {}
-        blocks = {block[-1]: block for block in every.blueprint.blocks}
+        blocks = every.blueprint.block_of_layer
         for name, group in every.named().items():
             values = _values(group.filters, noise)
             filters[name] = values if every.sampling else values.where(group.present.cpu(), -math.inf)

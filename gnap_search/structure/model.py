@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import functools
@@ -60,6 +61,11 @@ class Blueprint:
         return blocks
 
     @functools.cached_property
+    def block_of_layer(self) -> Mapping[str, tuple[str, ...]]:
+        """The last group of each block -> the block: of a block's groups the last one has its layer."""
+        return {block[-1]: block for block in self.blocks}
+
+    @functools.cached_property
     def optional(self) -> frozenset[str]:
         """The groups that may have width 0: inner channels of blocks that are identities without them."""
         return frozenset(group for block in self.blocks for group in block)
@@ -100,6 +106,11 @@ class Classifier(nn.Module):
             if isinstance(unit, Unit):
                 unit.fold()
         return folded
+
+
+def undrawn() -> contextlib.AbstractContextManager[None]:
+    """While this lasts, networks are built that nobody trains: nobody else misses what is drawn for them."""
+    return torch.random.fork_rng(devices=[])
 
 
 def placed(module: M, device: str) -> M:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gnap_search.structure.cost import LINEAR, Cost, Meter, positions
-from gnap_search.structure.model import Blueprint, Classifier, placed
+from gnap_search.structure.model import Blueprint, Classifier, placed, undrawn
 from gnap_search.structure.slots import parametrization
 from gnap_search.structure.surgery import keep_up, laid_out
 
@@ -80,7 +80,7 @@ class Plain:
         return self._meter()
 
     def _build(self, widths: Mapping[str, int]) -> Classifier:
-        with torch.random.fork_rng(devices=[]):  # what is drawn is overwritten, and nobody else must miss it
+        with undrawn():
             plain = Classifier(self._blueprint, widths, self._mean, self._deviation)
         placed(plain, self._device)
         layers = dict(plain.network.named_modules())

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gnap_search.structure.model import Blueprint
+from gnap_search.structure.model import Blueprint, undrawn
 
 Build = Callable[[Mapping[str, int]], nn.Module]
 
@@ -65,7 +65,7 @@ def find(build: Build, groups: Iterable[str]) -> Slots:
 
 
 def _shapes(build: Build, widths: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
-    with torch.random.fork_rng(devices=[]):  # what is drawn is thrown away, and nobody else must miss it
+    with undrawn():
         return {path: tuple(tensor.shape) for path, tensor in build(widths).state_dict().items()}
 
 
@@ -74,7 +74,7 @@ def _linear_weights(build: Build, groups: Iterable[str]) -> dict[str, bool]:
 
     The gain of a norm has the same last name and links none.
     """
-    with torch.random.fork_rng(devices=[]):
+    with undrawn():
         model = build(dict.fromkeys(groups, 2))
     return {
         f"{name}.weight": isinstance(layer, nn.Conv2d) and layer.groups > 1
@@ -167,6 +167,11 @@ class Ends:
     target: str | None = None
     span: int = 1
     filtered: str | None = None
+
+    @property
+    def made(self) -> str | None:
+        """The group whose channels the weight makes or filters."""
+        return self.target or self.filtered
 
 
 @functools.lru_cache(maxsize=16)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gnap_search.contracts import Data, Progress
-from gnap_search.methods.cgap import CGaP, FilterMask, larger
+from gnap_search.methods.cgap import CGaP, SaliencyMask, larger
 from gnap_search.structure.edits import Cut, Split
 from gnap_search.structure.masks import masked
 from gnap_search.structure.model import Blueprint
@@ -38,7 +38,7 @@ def test_saliency_is_what_autograd_says_by_hand_summed_over_batches() -> None:
     plain = blueprint.build(widths)
     model = attached(blueprint, widths, CGaP())
     layers = [layer for layer in plain.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
-    for layer, (stored, _) in zip(layers, masked(model, FilterMask), strict=True):
+    for layer, (stored, _) in zip(layers, masked(model, SaliencyMask), strict=True):
         stored.data.copy_(layer.weight.data)
     model.get_parameter("head.bias").data.copy_(plain.get_parameter("head.bias"))
     expected = [torch.zeros(len(layer.weight)) for layer in layers]
@@ -47,13 +47,13 @@ def test_saliency_is_what_autograd_says_by_hand_summed_over_batches() -> None:
         gradients = torch.autograd.grad(plain(batch).square().mean(), [layer.weight for layer in layers])
         for total, gradient, layer in zip(expected, gradients, layers, strict=True):
             total += (gradient * layer.weight).detach().abs().flatten(1).sum(1)
-    for total, (_, mask) in zip(expected, masked(model, FilterMask), strict=True):
+    for total, (_, mask) in zip(expected, masked(model, SaliencyMask), strict=True):
         assert total.max() > 0
         torch.testing.assert_close(mask.saliency, total, rtol=1e-3, atol=1e-6)
 
 
 def test_what_is_masked_has_neither_gradient_nor_saliency() -> None:
-    mask = FilterMask(torch.zeros(2, 3))
+    mask = SaliencyMask(torch.zeros(2, 3))
     mask.kept.copy_(torch.tensor([[1, 0, 1], [0, 0, 0]]))
     weight = torch.tensor([[1.0, 2.0, -3.0], [4.0, 5.0, 6.0]], requires_grad=True)
     (mask(weight) * 2.0).sum().backward()
@@ -139,7 +139,7 @@ def test_it_grows_then_prunes_then_finishes() -> None:
     phases, masked_shares = [], []
     for done in range(8):
         phases.append(method.prepare(model, Progress(done, 8, 4)))
-        kept = torch.cat([mask.kept.flatten() for _, mask in masked(model, FilterMask)])
+        kept = torch.cat([mask.kept.flatten() for _, mask in masked(model, SaliencyMask)])
         masked_shares.append(1 - float(kept.float().mean()))
     assert phases == ["growing"] * 4 + ["pruning"] * 2 + ["finishing"] * 2
     assert masked_shares == pytest.approx([0, 0, 0, 0, 0.25, 0.5, 0.5, 0.5], abs=0.05)  # whole weights

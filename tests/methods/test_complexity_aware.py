@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import types
+from collections.abc import Mapping
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from gnap_search import catalog
 from gnap_search.contracts import Data, Progress
 from gnap_search.methods.complexity_aware import LEAST, ComplexityAware, Variables
-from gnap_search.structure import cost
+from gnap_search.structure import Shape, cost
 from gnap_search.structure.edits import Cut
+from gnap_search.structure.layers import Unit, convolution, depthwise
 from gnap_search.structure.model import Blueprint
 from gnap_search.structure.norm import Norm
 from gnap_search.training.trainer import Plan, Trainer
@@ -39,6 +43,55 @@ def test_expected_complexity_is_the_real_one_where_all_is_certain(network: str) 
     found = cost.count(plain, SHAPE)
     assert variables.whole.tolist() == [found.weights, found.macs]
     assert variables.shares(0.5).tolist() == [1.0, 1.0]
+
+
+class Filtered(nn.Module):
+    """One block, whose first group has a depth-wise filter and whose second one has the layer."""
+
+    def __init__(self, widths: Mapping[str, int], shape: Shape, classes: int) -> None:
+        super().__init__()
+        first, second, stream = widths["first"], widths["second"], widths["stream"]
+        self.stem = Unit(convolution(shape[0], stream))
+        self.inner = nn.Sequential()
+        if first and second:
+            expand, filters = Unit(convolution(stream, first, kernel=1)), Unit(depthwise(first))
+            project = Unit(convolution(second, stream, kernel=1), activate=False, gain=True)
+            self.inner = nn.Sequential(expand, filters, Unit(convolution(first, second)), project)
+        self.head = nn.Linear(stream, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        values = self.stem(images)
+        logits: Tensor = self.head((values + self.inner(values) if len(self.inner) else values).mean((2, 3)))
+        return logits
+
+
+@pytest.fixture
+def filtered(monkeypatch: pytest.MonkeyPatch) -> str:
+    module = types.SimpleNamespace(
+        OPTIONAL=(("first", "second"),),
+        seed_widths=lambda _shape, _scale: {"stream": 4, "first": 6, "second": 3},
+        build=Filtered,
+    )
+    known = catalog.implementation
+    monkeypatch.setattr(
+        catalog, "implementation", lambda kind, name: module if name == "filtered" else known(kind, name)
+    )
+    return "filtered"
+
+
+@pytest.mark.usefixtures("bottleneck", "filtered")
+@pytest.mark.parametrize("network", ["resnet", "mobilenet", NAME, "filtered"])
+def test_a_layer_that_is_sure_to_go_takes_the_price_of_its_whole_block_along(network: str) -> None:
+    _, _, blueprint, variables = attached(network, theta_start=1.0)
+    block = blueprint.blocks[-1]
+    layer = variables.chances[block[-1]].layer
+    assert layer is not None
+    with torch.no_grad():
+        layer.theta.zero_()
+        found = variables.shares(0.5) * variables.whole
+    without = blueprint.build({**blueprint.seed_widths(0.5), **dict.fromkeys(block, 0)})
+    left = cost.count(without, SHAPE)
+    torch.testing.assert_close(found, torch.tensor([left.weights, left.macs], dtype=torch.float32))
 
 
 def test_half_the_chance_of_a_groups_filters_is_half_of_what_they_link() -> None:

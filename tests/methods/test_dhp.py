@@ -11,7 +11,8 @@ from torch import nn
 
 from gnap_search import catalog
 from gnap_search.contracts import Data, Progress
-from gnap_search.methods.dhp import DHP, HyperNetwork, Latents, price
+from gnap_search.methods._cost import cost
+from gnap_search.methods.dhp import DHP, HyperNetwork, Latents
 from gnap_search.structure import surgery
 from gnap_search.structure.edits import Cut, Settle
 from gnap_search.structure.model import Blueprint
@@ -151,8 +152,8 @@ def test_a_depthwise_filter_has_the_latent_of_its_group() -> None:
 def test_costs_are_those_of_the_authors_and_nothing_cut_costs_everything() -> None:
     blueprint, widths = Blueprint("mlp", (1, 2, 2), 3), (("layer1", 5), ("layer2", 4), ("layer3", 2))
     weights = 4 * 5 + 5 * 4 + 4 * 2 + 2 * 3
-    assert price("flops", blueprint, widths) == weights + 2 * (5 + 4 + 2)
-    assert price("parameters", blueprint, widths) == weights + (5 + 4 + 2) + 3
+    assert cost(blueprint, "flops", widths) == weights + 2 * (5 + 4 + 2)
+    assert cost(blueprint, "parameters", widths) == weights + (5 + 4 + 2) + 3
     method = DHP(target=1)
     model, _ = attached(method, blueprint, dict(widths))
     assert method.prune(model, blueprint, []) == [Settle()]
@@ -170,7 +171,7 @@ def test_a_search_that_is_over_ends_at_its_target_however_large_the_latents_are(
     assert method.prune(model, RESIDUAL, []) == []
     method.prepare(model, Progress(4, 10, 5))
     left = surgery.Operation(widths, method.prune(model, RESIDUAL, [])).widths
-    before, after = (price(resource, RESIDUAL, tuple(one.items())) for one in (widths, left))
+    before, after = (cost(RESIDUAL, resource, tuple(one.items())) for one in (widths, left))
     assert abs(after / before - target) <= method.stop_limit
 
 
@@ -181,7 +182,7 @@ def test_a_target_that_was_passed_is_met_though_many_latents_are_zero() -> None:
     for latent in latents.of.values():
         latent.data[1:] = 0
     left = surgery.Operation(widths, method.prune(model, RESIDUAL, [])).widths
-    before, after = (price("flops", RESIDUAL, tuple(one.items())) for one in (widths, left))
+    before, after = (cost(RESIDUAL, "flops", tuple(one.items())) for one in (widths, left))
     assert abs(after / before - 0.6) <= method.stop_limit
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gnap_search.contracts import Data, Progress
-from gnap_search.methods import _structures
+from gnap_search.methods import _cost
 from gnap_search.methods._structures import Group, Scores, structures
 from gnap_search.methods.structured_sparsification import Draw, StructuredSparsification
 from gnap_search.structure import cost, surgery
@@ -95,7 +95,7 @@ def test_what_widths_cost_is_what_the_network_costs(network: str, resource: str)
     widths |= dict.fromkeys([*blueprint.optional][:2], 0)
     counted = cost.count(blueprint.build(widths), SHAPE)
     expected = getattr(counted, resource)
-    assert _structures.cost(blueprint, resource, tuple(widths.items())) == expected
+    assert _cost.cost(blueprint, resource, tuple(widths.items())) == expected
 
 
 def test_the_price_is_a_reward_below_the_budget_and_reaches_what_is_absent() -> None:
@@ -126,9 +126,7 @@ def test_the_budget_is_met_within_five_percent(network: str, budget: float, smal
     training = trainer(small_digits, network, budget=budget)
     while not training.finished:
         training.epoch()
-    full = _structures.cost(
-        training.blueprint, "parameters", tuple(training.blueprint.seed_widths(2.0).items())
-    )
+    full = _cost.cost(training.blueprint, "parameters", tuple(training.blueprint.seed_widths(2.0).items()))
     assert training.points[-1].parameters == pytest.approx(budget * full, rel=0.05)
     assert max(point.parameters for point in training.points) < 1.1 * budget * full
     assert any(point.grown for point in training.points)
