@@ -19,15 +19,8 @@ def load(name: str, kind: str, root: Path, *, augmentation: tuple[str, ...], dow
     source = _torchvision.kind(kind)
     listed = [*source.train_list, *source.test_list, (source.meta["filename"], source.meta["md5"])]
     checksums = {Path(source.base_folder) / file: md5 for file, md5 in listed}
-    for file in checksums:
-        if not (root / file).is_file():
-            _torchvision.obtain(
-                kind, root, file, lambda folder: source(folder, download=True), download=download
-            )
-            break
-    train, test = _torchvision.read(
-        kind, root, checksums, lambda: [source(root, train=train) for train in (True, False)]
-    )
+    ways = [{"train": True}, {"train": False}]
+    train, test = _torchvision.parts(kind, root, checksums, ways, download=download)
     given = {"train": _split(train.data, train.targets), "test": _split(test.data, test.targets)}
     return _splits.complete(name, train.classes, given, augmentation)
 

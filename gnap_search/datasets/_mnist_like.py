@@ -39,12 +39,10 @@ def load(
     raw = Path(kind) / "raw"
     gzipped = dict(source.resources)
     known = {**gzipped, **(checksums or {})}
-    for file in gzipped:
-        if not any((root / raw / version).is_file() for version in (file, Path(file).stem)):
-            _torchvision.obtain(
-                kind, root, raw / file, lambda folder: source(folder, download=True), download=download
-            )
-            break
+    versions = [(raw / file, raw / Path(file).stem) for file in gzipped]
+    _torchvision.obtain_missing(
+        kind, root, versions, lambda folder: source(folder, download=True), download=download
+    )
     given = {part: _read_split(kind, root / raw, prefix, known) for part, prefix in PREFIXES.items()}
     return _splits.complete(name, classes or source.classes, given, augmentation)
 

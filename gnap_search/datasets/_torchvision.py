@@ -10,7 +10,7 @@ import socket
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -30,13 +30,48 @@ def kind(name: str) -> Any:
     return getattr(_datasets(), name)
 
 
-def obtain(title: str, root: Path, missing: Path, fetch: Callable[[str], object], *, download: bool) -> None:
+def parts(
+    name: str, root: Path, checksums: Mapping[Path, str], ways: Sequence[Mapping[str, Any]], *, download: bool
+) -> list[Any]:
+    """The parts of a data set, each in a way of asking its class for it; `checksums` has all files.
+
+    Raises:
+        UserError: a file is missing or damaged, or cannot be downloaded.
+    """
+    source = kind(name)
+
+    def fetch(folder: str) -> None:
+        for way in ways:
+            source(folder, download=True, **way)
+
+    obtain_missing(name, root, [(file,) for file in checksums], fetch, download=download)
+    return _read(name, root, checksums, lambda: [source(root, **way) for way in ways])
+
+
+def obtain_missing(
+    title: str,
+    root: Path,
+    files: Iterable[Sequence[Path]],
+    fetch: Callable[[str], object],
+    *,
+    download: bool,
+) -> None:
+    """Download a data set if one of its files is there in none of its versions.
+
+    Raises:
+        UserError: it must not or cannot be downloaded, or `root` cannot be written; the file is named as its
+            first version.
+    """
+    for versions in files:
+        if not any((root / version).is_file() for version in versions):
+            _obtain(title, root, versions[0], fetch, download=download)
+            return
+
+
+def _obtain(title: str, root: Path, missing: Path, fetch: Callable[[str], object], *, download: bool) -> None:
     """Download a data set of which a file is missing: `fetch` is called with a folder to fill.
 
     The files appear under `root` when all of them are complete; a failure leaves nothing behind.
-
-    Raises:
-        UserError: it must not or cannot be downloaded, or `root` cannot be written.
     """
     advice = "name the folder that holds it with --data-root"
     if not download:
@@ -53,12 +88,10 @@ def obtain(title: str, root: Path, missing: Path, fetch: Callable[[str], object]
         ) from None
 
 
-def read(title: str, root: Path, checksums: Mapping[Path, str], reader: Callable[[], Any]) -> Any:
-    """What `reader` makes of files that torchvision checks itself.
-
-    Raises:
-        UserError: a file is damaged or cannot be read; it is named.
-    """
+def _read(
+    title: str, root: Path, checksums: Mapping[Path, str], reader: Callable[[], list[Any]]
+) -> list[Any]:
+    """What `reader` makes of files that torchvision checks itself; one that is damaged is named."""
     try:
         return reader()
     except (RuntimeError, OSError) as problem:

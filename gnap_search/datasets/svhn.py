@@ -22,20 +22,10 @@ def load(root: Path, *, download: bool) -> Data:
     """
     source = _torchvision.kind("SVHN")
     checksums = {Path(file): md5 for _, file, md5 in (source.split_list[part] for part in PARTS)}
-    for file in checksums:
-        if not (root / file).is_file():
-            _torchvision.obtain("SVHN", root, file, lambda folder: _fetch(source, folder), download=download)
-            break
-    train, test = _torchvision.read(
-        "SVHN", root, checksums, lambda: [source(root, split=part) for part in PARTS]
-    )
+    ways = [{"split": part} for part in PARTS]
+    train, test = _torchvision.parts("SVHN", root, checksums, ways, download=download)
     given = {"train": _split(train), "test": _split(test)}
     return _splits.complete("svhn", CLASSES, given, ("crop",))
-
-
-def _fetch(source: Any, folder: str) -> None:
-    for part in PARTS:
-        source(folder, split=part, download=True)
 
 
 def _split(part: Any) -> Split:

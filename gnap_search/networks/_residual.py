@@ -16,10 +16,9 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gnap_search.networks import _stem
 from gnap_search.structure import Shape
 from gnap_search.structure.layers import Unit, convolution
-
-LARGE = 40  # pixels; above that the stem halves the image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,8 +87,7 @@ class ResidualNetwork(nn.Module):
         super().__init__()
         stages = range(1, len(architecture.streams) + 1)
         entry = "stage1" if architecture.stem is None else "stem"
-        halving = 2 if min(shape[1:]) > LARGE else 1
-        self.stem = Unit(convolution(shape[0], widths[entry], stride=halving), gain=True)
+        self.stem = _stem.stem(shape, widths[entry], gain=True)
         self.blocks = nn.ModuleDict()
         for stage in stages:
             for block in range(1, architecture.blocks + 1):

@@ -3,6 +3,9 @@
 The channels of a stage's stream are one group, `stage1`, and the inner channels of each block another,
 `inner1_2`, say. The first block of every later stage halves the image. A block of inner width 0 is its
 shortcut alone.
+
+These networks are made to begin small. Those of papers, in `_residual.py`, have a gain in every norm, and
+their blocks other parts, drawn in another order: as one they would break model files and repeated trainings.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
+from gnap_search.networks import _stem
 from gnap_search.structure import Shape
 from gnap_search.structure.layers import Unit, convolution
 
@@ -32,7 +36,7 @@ class Stages(nn.Module):
         self, widths: Mapping[str, int], shape: Shape, classes: int, makers: Sequence[MakeBlock], blocks: int
     ) -> None:
         super().__init__()
-        self.stem = Unit(convolution(shape[0], widths["stage1"], stride=2 if min(shape[1:]) > 40 else 1))
+        self.stem = _stem.stem(shape, widths["stage1"])
         self.blocks = nn.ModuleDict()
         for stage, make in enumerate(makers, 1):
             for block in range(1, blocks + 1):
