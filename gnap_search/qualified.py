@@ -66,6 +66,19 @@ def known(written: str, method: str, chosen: Mapping[str, Value]) -> dict[str, V
     return {CHOICE: method, **chosen, **{name(method, key): value for key, value in chosen.items()}}
 
 
+def carried_over(before: Sequence[str], now: Sequence[str], own: Written) -> dict[str, Any]:
+    """What a study of some methods says of those that are in another study too, in the words of that one."""
+    every = {
+        full: value
+        for key, value in _meant(before, own)
+        for full in ([key] if "." in key else [name(method, key) for method in before])
+    }
+    carried = {key: value for key, value in every.items() if key.rpartition(".")[0] in now}
+    if len(now) > 1:
+        return carried
+    return {plain(key): _unconditionally(value) for key, value in carried.items()}
+
+
 def _meant(names: Sequence[str], own: Written) -> Iterator[tuple[str, Any]]:
     """What a study says, each under the name or names that it is meant for."""
     declared = {method: settings.read(catalog.source("methods", method)) for method in names}
@@ -85,6 +98,14 @@ def _when(method: str, parameter: Any) -> Any:
         return {**parameter, "when": _conditions(method, parameter.get("when", {}))}
     form = "choices" if isinstance(parameter, list | tuple) else "value"
     return {form: parameter, "when": _conditions(method, {})}
+
+
+def _unconditionally(parameter: Any) -> Any:
+    """A parameter as a file writes it, for a study of its method alone: no condition is on the method."""
+    if not isinstance(parameter, Mapping):
+        return parameter
+    conditions = parameter.get("when", {})
+    return {**parameter, "when": {plain(key): value for key, value in conditions.items() if key != CHOICE}}
 
 
 def _conditions(method: str, written: Any) -> Any:

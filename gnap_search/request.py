@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +19,6 @@ from gnap_search.training.plan import Plan
 DEFAULT_DATASET = "digits"
 DEFAULT_METHOD = str(spec.Study.model_fields["method"].default)
 CONSTRAINTS = tuple(spec.Constraints.model_fields)
-Fields = Mapping[str, dataclasses.Field[Any]]
 
 
 def study(asked: Asked) -> spec.Study:
@@ -147,9 +145,8 @@ def _laid_over(written: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
     flags: dict[str, Any] = {key: value for key, value in asked.items() if key != "base"}
     limits = {key: flags.pop(key) for key in CONSTRAINTS if key in flags}
     merged = {"dataset": DEFAULT_DATASET, "method": DEFAULT_METHOD, **written}
-    if flags.get("method", merged["method"]) != merged["method"]:
-        merged.pop("search_space", None)
-        merged["parameters"] = _kept(merged.get("parameters", {}), str(merged["method"]), flags["method"])
+    if "method" in flags:
+        merged = _for_methods(merged, flags["method"])
     if flags.get("dataset", merged["dataset"]) != merged["dataset"]:
         merged.pop("summary", None)
     own = flags.pop("parameters", {})
@@ -158,19 +155,29 @@ def _laid_over(written: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
     return {**merged, **flags, "parameters": parameters, "constraints": constraints}
 
 
-def _kept(parameters: Mapping[str, Any], before: str, methods: str) -> dict[str, Any]:
-    """What a study says of its data and not of its method, so that methods are compared on equal terms.
+def _for_methods(written: Mapping[str, Any], asked: Any) -> dict[str, Any]:
+    """A study file's content as far as it holds for the methods asked for, however these are written."""
+    try:
+        before, now = (qualified.methods(spec.joined(text)) for text in (written["method"], asked))
+    except ValueError:  # `spec.resolve` says what is wrong with it
+        return dict(written)
+    if {*before} == {*now}:
+        return dict(written)
+    content = {key: value for key, value in written.items() if key != "search_space"}
+    return {**content, "parameters": _kept(written.get("parameters", {}), before, now)}
 
-    That is what it fixes of the settings that all methods have. What it searches is said of its own method
-    (how wide GNAP may begin is not how wide a dense network is), and is kept where that one is among the
+
+def _kept(parameters: Mapping[str, Any], before: Sequence[str], now: Sequence[str]) -> dict[str, Any]:
+    """What a study says of its data and not of its methods, so that methods are compared on equal terms.
+
+    That is what it fixes of the settings that all methods have. What it searches is said of its own methods
+    (how wide GNAP may begin is not how wide a dense network is), and is kept of those that are among the
     methods now.
     """
     shared = settings.known(plans.TrainingSettings)
     kept = {name: value for name, value in parameters.items() if name in shared and _is_fixed(value)}
-    if before in qualified.methods(methods):
-        own = parameters.keys() - kept.keys()
-        kept |= {qualified.name(before, name): parameters[name] for name in parameters if name in own}
-    return kept
+    own = {name: value for name, value in parameters.items() if name not in kept}
+    return {**kept, **qualified.carried_over(before, now, own)}
 
 
 def _is_fixed(written: Any) -> bool:

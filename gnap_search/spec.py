@@ -64,8 +64,12 @@ class Constraints(_Frozen):
         return Budget(self.max_params, self.max_macs, self.min_accuracy, self.max_training_macs)
 
 
-def _joined(written: Any) -> Any:
-    """Several methods as one text, as the command line has them: a file may list them."""
+def joined(written: Any) -> str:
+    """Several methods as one text without spaces: a file may list them.
+
+    Raises:
+        ValueError: what is written names no methods, or one of them twice.
+    """
     if isinstance(written, list | tuple):
         written = ",".join(map(str, written))
     if not isinstance(written, str):
@@ -95,7 +99,7 @@ class Study(_Frozen):
 
     summary: str = ""
     dataset: str
-    method: Annotated[str, BeforeValidator(_joined)] = "gnap"
+    method: Annotated[str, BeforeValidator(joined)] = "gnap"
     network: str = "plain-cnn"
     objectives: Annotated[tuple[str, ...], AfterValidator(_accuracy_and_costs)] = ("accuracy", "parameters")
     task: str = "classification"
@@ -294,7 +298,7 @@ def resolve(written: Mapping[str, Any], source: str = "") -> Study:
 
 def _methods(values: Mapping[str, Any], source: str) -> tuple[str, ...]:
     try:
-        names = qualified.methods(_joined(values.get("method", Study.model_fields["method"].default)))
+        names = qualified.methods(joined(values.get("method", Study.model_fields["method"].default)))
     except ValueError as problem:
         raise UserError(f"{_prefix(source)}method {problem}.") from None
     for name in names:

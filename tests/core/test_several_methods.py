@@ -64,6 +64,61 @@ def test_a_kept_study_is_read_back_and_may_be_started_from(tmp_path: Path) -> No
     assert spec.load(str(file)).parameters == study.parameters
 
 
+TWO = """
+dataset = "digits"
+method = ["gnap", "rigl"]
+[parameters]
+augmented_share = 0.5
+seed_scale = [1.0, 2.0]
+density = [0.1, 0.2]
+"gnap.pruning_strength" = 1e-4
+"""
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> str:
+    """A study's file that names two methods, and says something of both, of one and of the data."""
+    (tmp_path / "two.toml").write_text(TWO)
+    return str(tmp_path / "two.toml")
+
+
+@pytest.mark.parametrize("methods", ["gnap,rigl", " gnap, rigl", "rigl,gnap", ["gnap", "rigl"]])
+def test_the_same_methods_in_other_words_leave_a_study_as_it_is(two: str, methods: str | list[str]) -> None:
+    parameters = request.study({"base": two, "method": methods}).parameters
+    assert parameters["gnap.pruning_strength"].value == 1e-4
+    assert parameters.keys() == request.study({"base": two}).parameters.keys()
+    assert parameters["seed_scale"].choices == (1.0, 2.0) and "gnap.seed_scale" not in parameters
+
+
+def test_what_a_study_says_of_a_method_stays_where_others_join_it(two: str) -> None:
+    parameters = request.study({"base": two, "method": "gnap,rigl,magnitude"}).parameters
+    assert parameters["gnap.pruning_strength"].value == 1e-4
+    assert parameters["rigl.density"].choices == (0.1, 0.2)
+    assert parameters["magnitude.density"] == a_study(method="gnap,magnitude").parameters["magnitude.density"]
+    assert parameters["gnap.seed_scale"].choices == parameters["rigl.seed_scale"].choices == (1.0, 2.0)
+    assert parameters["magnitude.seed_scale"].low and parameters["augmented_share"].value == 0.5
+
+
+def test_of_several_methods_one_keeps_what_is_said_of_it_by_plain_names(two: str) -> None:
+    parameters = request.study({"base": two, "method": "gnap"}).parameters
+    assert parameters["pruning_strength"].value == 1e-4 and parameters["seed_scale"].choices == (1.0, 2.0)
+    assert parameters["augmented_share"].value == 0.5
+    other = request.study({"base": two, "method": "dense"}).parameters
+    assert other["seed_scale"] == spec.load_space("dense").parameters["seed_scale"]
+
+
+def test_one_method_of_a_complete_study_has_no_conditions_on_methods(tmp_path: Path) -> None:
+    own = {
+        "growth_trigger": ["saturation", "periodic"],
+        "growth_period": {"low": 2, "high": 5, "when": {"growth_trigger": "periodic"}},
+    }
+    file = tmp_path / "study.toml"
+    file.write_text(a_study(parameters=own).to_toml())
+    parameters = request.study({"base": str(file), "method": "gnap"}).parameters
+    assert parameters["growth_period"].when == {"growth_trigger": "periodic"}
+    assert not any("." in name or name == "method" for name in parameters)
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
