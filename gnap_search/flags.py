@@ -57,7 +57,7 @@ def seconds(written: float | str) -> float:
     text = str(written).strip()
     parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
     if parts and text:
-        return float(sum(int(part or 0) * unit for part, unit in zip(parts.groups(), UNITS, strict=True)))
+        return sum(float(part or 0) * unit for part, unit in zip(parts.groups(), UNITS, strict=True))
     if re.fullmatch(r"\d+(\.\d*)?", text):
         return float(text)
     raise UserError(f"timeout = {text!r} should be a number of seconds, or a time like 90s, 45m or 1h30m.")
@@ -80,8 +80,8 @@ def _parameter(text: str) -> Any:
     if dots:
         low, high = literal(first), literal(last)
         # Ends a factor of ten apart mean orders of magnitude; a file can say `log` itself.
-        numbers = isinstance(low, int | float) and isinstance(high, int | float)
-        return {"low": low, "high": high, "log": numbers and 0 < 10 * float(low) <= float(high)}
+        log = isinstance(low, int | float) and isinstance(high, int | float) and 0 < 10 * low <= high
+        return {"low": low, "high": high, "log": log}
     choices = [literal(choice.strip()) for choice in text.split(",")]
     return choices if len(choices) > 1 else choices[0]
 

@@ -59,7 +59,15 @@ class Reference:
         """
         try:
             return cls._told(str(folder), json.loads((folder / RECORD).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError, KeyError, IndexError) as problem:
+        except (
+            OSError,
+            ValueError,
+            TypeError,
+            KeyError,
+            IndexError,
+            AttributeError,
+            OverflowError,
+        ) as problem:
             raise UserError(
                 f"{folder / RECORD} is not a published front ({problem!r}); `gnap-search publish` writes one."
             ) from None

@@ -10,12 +10,14 @@ from __future__ import annotations
 import ast
 import dataclasses
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from gnap_search.errors import UserError, nearest
 
 Value = bool | int | float | str
+DIGITS = sys.float_info.max_10_exp  # of a number, before its point
 T = TypeVar("T")
 
 
@@ -98,17 +100,19 @@ def _convert(name: str, value: Value, kind: type) -> Any:
     if kind is str and isinstance(value, str):
         return value
     if kind in (int, float) and not isinstance(value, bool):
-        number = _number(value)
+        number = _number(name, value)
         if math.isfinite(number) and (kind is float or number.is_integer()):
             return kind(number)
     raise UserError(f"{name} = {value!r} is not a {_WORDS[kind]}.")
 
 
-def _number(value: Value) -> float:
+def _number(name: str, value: Value) -> float:
     try:
         return float(value)
     except ValueError:
         return math.nan
+    except OverflowError:
+        raise UserError(f"{name} is too large: a number has at most {DIGITS} digits.") from None
 
 
 _WORDS = {bool: "truth value (true or false)", str: "word", int: "whole number", float: "number"}

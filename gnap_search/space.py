@@ -1,4 +1,4 @@
-"""SearchSpace: ranges, choices and fixed values of settings, some of them conditional, and the draws from it.
+"""Space: ranges, choices and fixed values of settings, some of them conditional, and the draws from it.
 
 In TOML, under `[parameters]`:
 
@@ -30,7 +30,7 @@ from pydantic import (
     model_validator,
 )
 
-from gnap_search.settings import Value
+from gnap_search.settings import DIGITS, Value
 
 
 class Suggest(Protocol):
@@ -42,7 +42,13 @@ class Suggest(Protocol):
 
 
 def _number(written: Any) -> int | float:
-    if isinstance(written, bool) or not isinstance(written, int | float) or not math.isfinite(written):
+    if isinstance(written, bool) or not isinstance(written, int | float):
+        raise ValueError("should be a finite number")
+    try:
+        finite = math.isfinite(written)
+    except OverflowError:
+        raise ValueError(f"should have at most {DIGITS} digits") from None
+    if not finite:
         raise ValueError("should be a finite number")
     return written
 

@@ -199,8 +199,8 @@ class Launch(_Frozen):
     data_root: Path | None = None
     storage: str | None = None
     address: str | None = None
-    cpus_per_trial: float = Field(1, gt=0)
-    gpus_per_trial: float = Field(0, ge=0)
+    cpus_per_trial: float = Field(1, gt=0, allow_inf_nan=False)
+    gpus_per_trial: float = Field(0, ge=0, allow_inf_nan=False)
     patience_trials: int = Field(0, ge=0)
     timeout: Annotated[float, BeforeValidator(seconds)] = Field(0, le=LONGEST_TIMEOUT)
     download: bool = True
@@ -280,14 +280,14 @@ def resolve(written: Mapping[str, Any], source: str = "") -> Study:
     """
     values = dict(written)
     names = _methods(values, source)
-    own = values.get("parameters", {})
+    own, chosen = values.get("parameters", {}), values.pop("search_space", names[0])
     if not isinstance(own, Mapping):
         pass  # the validation below says what is wrong with it
     elif len(names) == 1:
-        space = _space(str(values.pop("search_space", names[0])), names[0], own, source)
+        space = _space(str(chosen), names[0], own, source)
         values["parameters"] = {**space, **own}
     else:
-        _refuse_search_space(values, source)
+        _refuse_search_space(written, source)
         spaces = {name: _space(name, name, own, source) for name in names}
         values["parameters"] = qualified.merged(spaces, own)
     study = _validated(Study, values, source)
@@ -337,7 +337,7 @@ def _refuse_search_space(values: Mapping[str, Any], source: str) -> None:
 
 
 def launch(values: Mapping[str, Any]) -> Launch:
-    """Launch settings from flags, whose paths mean the same from any working directory on.
+    """Launch settings from flags, with absolute paths, so that they hold in any working directory.
 
     Raises:
         UserError: a value is wrong.

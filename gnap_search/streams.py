@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from gnap_search.errors import UserError
 
-AS_FAR_AS_POSSIBLE = "gnap-search"  # what encoders know this way out by
+AS_FAR_AS_POSSIBLE = "gnap-search"  # the name under which codecs knows the error handler below
 BLANK, FULL = 0x2800, 0x28FF  # braille patterns, of which a drawing consists
 PLAIN = {"│": "|", "┤": "+", "┴": "+", "└": "+", "─": "-", "…": "~", "±": "+-", "µ": "u"}
 

@@ -126,5 +126,7 @@ def test_published_fronts_that_cannot_be_compared_are_refused(run: Run, two: Pat
     (two / "two" / "environment.json").write_text(json.dumps({"data_digest": 64 * "0"}))
     said = run("compare", "two", str(PUBLISHED / "digits"), exit_code=2).stderr
     assert "were trained on different images" in said
-    (tmp_path / "front.json").write_text("{}")
-    assert "is not a published front" in run("compare", "one", str(tmp_path), exit_code=2).stderr
+    told = json.loads((PUBLISHED / "digits" / "front.json").read_text())
+    for odd in ({}, [], {**told, "points": ["a"]}, {**told, "method": 1}):
+        (tmp_path / "front.json").write_text(json.dumps(odd))
+        assert "is not a published front" in run("compare", "one", str(tmp_path), exit_code=2).stderr

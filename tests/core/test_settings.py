@@ -50,6 +50,8 @@ def test_values_take_their_settings_type(name: str, value: Any, expected: Any) -
         ("count", "many", "is not a whole number"),
         ("count", 0, "below its least value 1"),
         ("count", float("inf"), "is not a whole number"),
+        ("count", 10**400, "count is too large: a number has at most 308 digits"),
+        ("rate", -(10**400), "rate is too large"),
         ("mode", "quick", "is not one of slow, fast"),
         ("mode", 3, "is not a word"),
         ("loud", 1, "is not a truth value"),

@@ -122,6 +122,14 @@ def test_differences_are_told_by_key() -> None:
         ({"dataset": "mnist", "sampler": "tpee"}, "a.toml: sampler = 'tpee': should be 'tpe'"),
         ({"dataset": "mnist", "method": "gnp"}, "a.toml: unknown method 'gnp'; did you mean 'gnap'?"),
         ({"dataset": "mnist", "network": "plain"}, "a.toml: unknown network 'plain'"),
+        (
+            {"dataset": "mnist", "search_space": "gnap", "parameters": 3},
+            "parameters = 3: should be a valid dict",
+        ),
+        (
+            {"dataset": "mnist", "parameters": {"x": {"low": 1, "high": 10**400}}},
+            "should have at most 308 digits",
+        ),
         ({"dataset": "mnist", "search_space": "gnp"}, "Unknown search space 'gnp'; did you mean 'gnap'?"),
         (
             {"dataset": "mnist", "constraints": {"max_param": 3}},

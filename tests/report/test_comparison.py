@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,6 +128,16 @@ def trained(make_run: MakeRun, make_point: MakePoint, name: str, ends: list[tupl
     (run.folder / "study.toml").write_text(text)
     (run.folder / "results.json").write_text(json.dumps({"trials": results}))
     return Run(run.folder)
+
+
+def test_means_are_of_the_trainings_that_are_left(make_run: MakeRun, make_point: MakePoint) -> None:
+    run = trained(make_run, make_point, "both", [("gnap", 300, 0.9), ("dense", 800, 0.9)])
+    shutil.rmtree(run.trial_folder(1))
+    grown, dense = compare([Run(run.folder)], averaged=True).contenders
+    assert not grown.means and [mean.seeds for mean in dense.means] == [2]
+    shutil.rmtree(run.trial_folder(3))
+    with pytest.raises(UserError, match="Nothing of 'both' was trained with several seeds"):
+        compare([Run(run.folder)], averaged=True)
 
 
 def test_methods_of_one_study_are_compared_by_their_means(make_run: MakeRun, make_point: MakePoint) -> None:
