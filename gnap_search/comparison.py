@@ -252,8 +252,7 @@ def compare(sides: Sequence[Run | Reference], *, averaged: bool = False) -> Comp
         UserError: there are fewer than two, one is named twice, their data differ, or none has a point, or
             where means are asked for, anything that was trained with several seeds.
     """
-    _refuse_too_few(sides)
-    _refuse_other_data(sides)
+    refuse_incomparable(sides)
     single = sides[0] if len(sides) == 1 and isinstance(sides[0], Run) else None
     contenders = (
         Contender.each_method(single, averaged=averaged)
@@ -268,6 +267,16 @@ def compare(sides: Sequence[Run | Reference], *, averaged: bool = False) -> Comp
             "run them further with `gnap-search resume`."
         )
     return Comparison(sides[0].images, tuple(contenders), single.name if single else None, averaged)
+
+
+def refuse_incomparable(sides: Sequence[Run | Reference]) -> None:
+    """See that there are studies, or methods of one, to be compared, and that they are on the same data.
+
+    Raises:
+        UserError: there are fewer than two, one is named twice, or their data differ.
+    """
+    _refuse_too_few(sides)
+    _refuse_other_data(sides)
 
 
 def _contender(side: Run | Reference, *, averaged: bool) -> Contender:

@@ -1,4 +1,4 @@
-"""The two ways things go wrong: the user can mend it, or a trial cannot go on."""
+"""Errors: what the user can mend, what ends a trial, what makes it begin anew; and how problems are told."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class Front:
         Raises:
             UserError: the front is empty.
         """
-        self._refuse_empty()
+        self.refuse_empty()
         return max(self._points, key=lambda point: point.validation_accuracy)
 
     def of(self, points: Iterable[Point]) -> Front:
@@ -182,7 +182,7 @@ class Front:
         Raises:
             UserError: the front is empty.
         """
-        self._refuse_empty()
+        self.refuse_empty()
         scores = [point.validation_accuracy for point in self._points]
         useful = [score >= USEFUL * max(scores) for score in scores]
         points = list(compress(self._points, useful))
@@ -208,7 +208,7 @@ class Front:
         Raises:
             UserError: no point meets it; the nearest one is told.
         """
-        self._refuse_empty()
+        self.refuse_empty()
         fitting = [point for point in self._points if budget.admits(point)]
         if not fitting:
             nearest = min(self._points, key=lambda point: max(0.0, *budget.violations(point)))
@@ -225,7 +225,7 @@ class Front:
 
         The error is that of one right and one wrong answer more (Laplace's rule), so that all right has one.
         """
-        self._refuse_empty()
+        self.refuse_empty()
         best = self.best.validation_accuracy
         expected = (best * images + 1) / (images + 2)
         error = math.sqrt(expected * (1 - expected) / images)
@@ -237,14 +237,19 @@ class Front:
         Raises:
             UserError: there is none; the front's ids are told.
         """
-        self._refuse_empty()
+        self.refuse_empty()
         for point in self._points:
             if point.id == point_id:
                 return point
         ids = ", ".join(point.id for point in self._points)
         raise UserError(f"No point {point_id!r} on the front; its points are {ids}.")
 
-    def _refuse_empty(self) -> None:
+    def refuse_empty(self) -> None:
+        """See that there is a point.
+
+        Raises:
+            UserError: there is none.
+        """
         if not self._points:
             limits = "" if self.budget == Budget() else f" with {self.budget}"
             raise UserError(

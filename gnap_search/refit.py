@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from gnap_search import catalog, datasets, spec
+from gnap_search import datasets, spec
 from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.front import Budget, Front
@@ -98,9 +98,7 @@ def _plan(run: Run, searched: Point, data: Data, more: Data) -> Plan:
 
 def _per_image(method: str) -> set[str]:
     """The settings that a method's search space divides by the number of training images."""
-    if method not in catalog.names("search_spaces"):
-        return set()
-    return {name for name, asked in spec.load_space(method).parameters.items() if asked.per_image}
+    return {name for name, asked in spec.namesake(method).items() if asked.per_image}
 
 
 def _device(run: Run) -> str:

@@ -258,6 +258,11 @@ def load_space(name: str) -> SpaceFile:
     return read_space(catalog.file("search_spaces", name))
 
 
+def namesake(method: str) -> Parameters:
+    """What the search space of a method's own name searches; nothing where there is no such space."""
+    return load_space(method).parameters if method in catalog.names("search_spaces") else {}
+
+
 def read_space(path: Path) -> SpaceFile:
     """The search space of a file.
 

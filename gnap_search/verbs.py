@@ -216,15 +216,18 @@ def report(
     hears which networks the page is without, because they cannot be read.
 
     Raises:
-        UserError: there is no such study, a front is empty, their data differ, or the file cannot be written.
+        UserError: no study is named or there is no such one, a front is empty, their data differ, or the file
+            cannot be written.
     """
     refuse_unknown(wanted, Reporting.__annotations__)
     from gnap_search.report import document, dossier, record
     from gnap_search.search import answers
 
+    if not names:
+        raise UserError("A report is about one study or several; name at least one.")
     found = [study(name, runs=runs) for name in names]
     if len(found) > 1:
-        comparison.compare(found)
+        comparison.refuse_incomparable(found)
     file = Path(wanted.get("file", found[0].folder / "report.html"))
     statuses = [answers.full_status(run) for run in found]
     told = dossier.of(statuses, budget(wanted), (listener or Quiet()).message)

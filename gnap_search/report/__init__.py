@@ -1,1 +1,1 @@
-"""What people look at: the live view, plain lines, tables and plots."""
+"""What people look at: live view, plain lines, tables, plots and a page; what programs read: records."""

@@ -49,7 +49,7 @@ def size_ticks(axes: Axes) -> list[int]:
     return [tick for tick in ticks if axes.left <= math.log10(tick) <= axes.right]
 
 
-def accuracy_ticks(axes: Axes, most: int = 6) -> list[float]:
+def accuracy_ticks(axes: Axes, most: int) -> list[float]:
     """Round accuracies within the axes, at most `most` of them."""
     for step in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5):
         first, last = math.ceil(axes.bottom / step - 1e-9), math.floor(axes.top / step + 1e-9)

@@ -51,7 +51,7 @@ def of(
 def _study(status: Status, budget: Budget, tell: Callable[[str], None]) -> dict[str, Any]:
     run, points = status.run, list(status.run.points())
     front = run.front()
-    front.knee()  # refuses an empty front
+    front.refuse_empty()
     plane = front.in_parameters().points
     limits = plot.with_room_for_tests(axes.around(plane), plane, run.test_accuracies)
     trials = lives.every(status)

@@ -61,7 +61,7 @@ def save(run: Run, path: Path) -> None:
     """
     refuse_other_endings(path)
     front = run.front().in_parameters()
-    front.knee()  # refuses an empty front before matplotlib is imported
+    front.refuse_empty()  # before matplotlib is imported
     with sheet(path, COLUMN) as figure:
         draw(figure, run, front)
 

@@ -46,7 +46,7 @@ def whole_study(run: Run) -> str:
     study = run.study
     if len(study.methods) > 1:
         return study.to_toml()  # it has its methods' whole spaces
-    filled_in = spec.load_space(study.method).parameters.keys() - study.parameters.keys()
+    filled_in = spec.namesake(study.method).keys() - study.parameters.keys()
     fields = declared(study.method)
     fixed = {name: Parameter(value=fields[name].default) for name in sorted(filled_in)}
     return study.model_copy(update={"parameters": {**study.parameters, **fixed}}).to_toml()

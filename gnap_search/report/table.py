@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gnap_search.errors import UserError
 from gnap_search.front import Budget, Front
 from gnap_search.report import axes, wording
 from gnap_search.report.fitting import Column, Fitted
@@ -42,8 +41,7 @@ class FrontTable(Fitted):
 
     def __init__(self, run: Run, budget: Budget = Budget()) -> None:
         front = run.front()
-        if not front.points:
-            raise UserError(f"The front of {run.name} is empty: no epoch is finished that meets its limits.")
+        front.refuse_empty()
         marks, tested, several = picks(front, budget), run.test_accuracies, len(run.study.methods) > 1
         rows = [_numbers(point, tested, run) for point in front.points]
         columns = [Column(heading, [row[heading] for row in rows]) for heading in rows[0]]

@@ -162,6 +162,8 @@ def test_the_verb_writes_one_file(run: Run, tmp_path: Path) -> None:
     assert "//" not in page.split("</head>")[0].split("<style>")[0], "nothing is loaded"
     with pytest.raises(UserError, match="Cannot write"):
         gnap_search.report("mnist-gnap", runs=runs, file=tmp_path / "missing" / "x.html")
+    with pytest.raises(UserError, match="name at least one"):
+        gnap_search.report(runs=runs)
     with pytest.raises(UserError, match="There is no study 'mnist-gnpa'"):
         gnap_search.report("mnist-gnpa", runs=runs)
     with pytest.raises(UserError, match="No point of the front has at most 1 parameters"):

@@ -59,7 +59,7 @@ def test_axes_hold_the_best_points_and_their_ticks(
         assert limits.left <= math.log10(max(1, point.parameters)) <= limits.right
         assert point.validation_accuracy <= limits.top <= 1
     assert all(limits.left <= math.log10(tick) <= limits.right for tick in axes.size_ticks(limits))
-    ticks = axes.accuracy_ticks(limits)
+    ticks = axes.accuracy_ticks(limits, 6)
     assert len(ticks) <= 6
     assert all(limits.bottom - 1e-6 <= tick <= limits.top + 1e-6 for tick in ticks)
 

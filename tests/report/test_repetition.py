@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gnap_search import spec
+from gnap_search import catalog, spec
 from gnap_search.report import repetition
 from gnap_search.results import History, Point
 from gnap_search.runs import Run
@@ -64,3 +64,12 @@ def test_only_the_points_that_are_named_are_repeated(run: Run, tmp_path: Path) -
 def test_as_they_were_means_with_their_own_seeds(run: Run, tmp_path: Path) -> None:
     asked = read(repetition.as_they_were(run, [0, 2], "x.toml"), tmp_path)
     assert [plan.seed for plan in asked.plans] == [SEEDS[0], SEEDS[2]]
+
+
+def test_a_study_of_a_method_without_a_space_of_its_name_is_complete(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {kind: catalog.names(kind) for kind in ("methods", "search_spaces")}
+    names["search_spaces"].remove("gnap")
+    monkeypatch.setattr(catalog, "names", names.get)
+    assert repetition.whole_study(run) == run.study.to_toml()

@@ -161,7 +161,7 @@ function drawImportance(state) {
   const { importances } = state.studies[state.current];
   const place = byId("importance");
   if (!Object.keys(importances).length) {
-    place.replaceChildren(html("p", { class: "hint" }, "Known from ten finished trials of a search on."));
+    place.replaceChildren(html("p", { class: "hint" }, "Known once a search has ten trials trained to their last epoch."));
     return;
   }
   const parts = Object.entries(importances).map(([objective, shares]) =>
