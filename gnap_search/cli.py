@@ -33,7 +33,7 @@ from gnap_search.options import flagged, loose_settings, refuse_unknown
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from gnap_search.verbs import Outcome
+    from gnap_search.status import Outcome
 
 REFUSED, BROKEN_DOWN, INTERRUPTED = 2, 1, 130  # exit codes
 FILE_WIDTH = 160  # characters of a line that is written to a file or a pipe

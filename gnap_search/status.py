@@ -1,4 +1,4 @@
-"""Status: how far a study is and how its trials ended, as plain values."""
+"""Status: how far a study is, how its trials ended and what a driver came to, as plain values."""
 
 from __future__ import annotations
 
@@ -6,12 +6,34 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Literal
 
+from gnap_search.front import Front
 from gnap_search.runs import Run
 
 State = Literal["running", "finished", "ended", "stopped", "unreadable"]
 Stop = Literal["interrupted", "timeout"]
 Ending = Literal["finished", "patience"] | Stop
 """Why a driver's time with a study is over: nothing is left, Ctrl-C, or a rule of its launch."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What `pareto` and `resume` came to.
+
+    `failed` counts failed trials, retries among them, and `lost` the proposals that failed twice. An
+    `interrupted` study goes on with `resume`, and so does one whose `ending` is its timeout or its patience.
+    """
+
+    run: Run
+    front: Front
+    complete: int
+    failed: int
+    lost: int
+    ending: Ending
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it."""
+        return self.ending == "interrupted"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -45,13 +45,14 @@ from gnap_search.report.quiet import Quiet
 from gnap_search.results import Point
 from gnap_search.runs import Run
 from gnap_search.settings import Value
-from gnap_search.status import Ending, Status
+from gnap_search.status import Outcome, Status
 
 if TYPE_CHECKING:
     import numpy as np
 
     from gnap_search.contracts import Data
     from gnap_search.export import Evaluation, Exported, Prediction
+    from gnap_search.refit import Refitted
     from gnap_search.search.given import Sources
     from gnap_search.search.launch import Load
     from gnap_search.single import Trained
@@ -61,27 +62,6 @@ RUNS = folders.DEFAULT
 SEEDS = 3  # of a confirmation
 TOP = 3  # classes of a picture
 HOST, PORT = "127.0.0.1", 8080  # of a dashboard
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What `pareto` and `resume` came to.
-
-    `failed` counts failed trials, retries among them, and `lost` the proposals that failed twice. An
-    `interrupted` study goes on with `resume`, and so does one whose `ending` is its timeout or its patience.
-    """
-
-    run: Run
-    front: Front
-    complete: int
-    failed: int
-    lost: int
-    ending: Ending
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether Ctrl-C ended it."""
-        return self.ending == "interrupted"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -319,23 +299,10 @@ def export(
     """
     refuse_unknown(wanted, Exporting.__annotations__)
     from gnap_search.export import package
-    from gnap_search.structure import model
 
     run, listener = study(name, runs=runs), listener or Quiet()
-    point = pick(run, wanted)
-    data = _data(run, wanted)
-    run.refuse_other_data(data.digest)
-    if wanted.get("refit", False):
-        from gnap_search.refit import refit
-
-        limits = budget(wanted)
-        others = run.front().all_within(limits) if limits != Budget() else []
-        points = [point, *sorted(others, key=lambda other: -other.validation_accuracy)]
-        classifier, data, notes, history = refit(run, points, data, limits, listener)
-        place = f"{notes['point']}-refit"
-    else:
-        classifier, written = model.load(run.model(point))
-        notes, history, place = {**written, **run.notes(point)}, run.history(point), point.id
+    classifier, data, notes, history = _meant_network(run, wanted, listener)
+    place = f"{notes['point']}-refit" if wanted.get("refit", False) else notes["point"]
     return package(
         classifier,
         wanted.get("formats", ("safetensors",)),
@@ -534,6 +501,22 @@ def _meant(front: Front, wanted: Confirming) -> list[Point]:
     return [front.find(wanted["point"])]
 
 
+def _meant_network(run: Run, wanted: Exporting, listener: Listener) -> Refitted:
+    """The network that is to be exported: a front point's own, or what training it once more makes of it."""
+    from gnap_search.refit import Refitted, refit
+    from gnap_search.structure import model
+
+    point, data = pick(run, wanted), _data(run, wanted)
+    run.refuse_other_data(data.digest)
+    if not wanted.get("refit", False):
+        classifier, notes = model.load(run.model(point))
+        return Refitted(classifier, data, {**notes, **run.notes(point)}, run.history(point))
+    limits = budget(wanted)
+    others = run.front().all_within(limits) if limits != Budget() else []
+    points = [point, *sorted(others, key=lambda other: -other.validation_accuracy)]
+    return refit(run, points, data, limits, listener)
+
+
 def _search(
     study: spec.Study,
     folder: Path,
@@ -549,8 +532,7 @@ def _search(
 
     _refuse_unwritable(study.to_toml() + launch.to_toml())
     datasets.refuse_within(study.dataset, folder, "--runs")
-    summary = launching.run(study, folder, launch, listener or Quiet(), load, sources, extend=extend)
-    return Outcome(Run(folder), summary.front, summary.complete, summary.failed, summary.lost, summary.ending)
+    return launching.run(study, folder, launch, listener or Quiet(), load, sources, extend=extend)
 
 
 def _refuse_unwritable(text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,35 +11,15 @@ from gnap_search import chance, spec
 from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.front import Front
+from gnap_search.runs import Run
 from gnap_search.search import cluster, resources, room
 from gnap_search.search.given import Sources
 from gnap_search.search.resources import Resources
-from gnap_search.status import Ending
+from gnap_search.status import Ending, Outcome
 from gnap_search.training.plan import check_settings
 
 if TYPE_CHECKING:
     from gnap_search.search.ledger import Ledger
-
-
-@dataclasses.dataclass(frozen=True)
-class Summary:
-    """What a study has come to.
-
-    `failed` counts the trials that failed, retries among them; `lost` the proposals that failed twice.
-    `ending` is why the driver left it.
-    """
-
-    complete: int
-    failed: int
-    lost: int
-    front: Front
-    seconds: float
-    ending: Ending
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether Ctrl-C ended it."""
-        return self.ending == "interrupted"
 
 
 Load = Callable[[spec.Study, spec.Launch], Data]
@@ -55,7 +34,7 @@ def run(
     sources: Sources = Sources(),
     *,
     extend: bool = False,
-) -> Summary:
+) -> Outcome:
     """Create the study in `folder`, or go on with it, until every trial is settled, Ctrl-C is pressed, or a
     rule of the launch ends it.
 
@@ -101,7 +80,7 @@ def run(
                 drive.score()
             if ledger.completed and (advice := _advice(study, front, data, settled=settled)):
                 listener.message(advice)
-            return _summary(ledger, front, time.monotonic() - start, ending)
+            return _outcome(folder, ledger, front, ending)
 
 
 def _advice(study: spec.Study, front: Front, data: Data, *, settled: bool) -> str:
@@ -138,9 +117,9 @@ def _refuse_settings(study: spec.Study) -> None:
             check_settings(study.method, {name: value})
 
 
-def _summary(ledger: Ledger, front: Front, seconds: float, ending: Ending) -> Summary:
+def _outcome(folder: Path, ledger: Ledger, front: Front, ending: Ending) -> Outcome:
     failures = ledger.failures
     complete = ledger.completed
     if failures and not complete and not ledger.stopped and ending == "finished":
         raise UserError(f"All {len(failures)} trials failed; the last one: {failures[max(failures)]}.")
-    return Summary(complete, len(failures), len(ledger.lost()), front, seconds, ending)
+    return Outcome(Run(folder), front, complete, len(failures), len(ledger.lost()), ending)

@@ -10,12 +10,13 @@ import pytest
 from gnap_search import spec
 from gnap_search.runs import Run
 from gnap_search.search import answers, interruption, launch
+from gnap_search.status import Outcome
 from tests.search.conftest import Notes, asked, check_laws, load, small_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_session"), pytest.mark.timeout(240)]
 
 
-def run(study: spec.Study, folder: Path, notes: Notes | None = None, **rules: float) -> launch.Summary:
+def run(study: spec.Study, folder: Path, notes: Notes | None = None, **rules: float) -> Outcome:
     return launch.run(study, folder, spec.Launch.model_validate(rules), notes or Notes(), load)
 
 

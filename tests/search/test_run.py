@@ -20,6 +20,7 @@ from gnap_search.results import Point
 from gnap_search.runs import Run
 from gnap_search.search import launch, resources
 from gnap_search.search.marks import RETRY_OF, STOPPED
+from gnap_search.status import Outcome
 from tests.search.conftest import PARAMETERS, Notes, asked, check_laws, load, marked_processes, small_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_session"), pytest.mark.timeout(120)]
@@ -27,9 +28,7 @@ HERE = spec.Launch()
 DIVERGING = {"learning_rate": 100.0, "weight_decay": 10.0}
 
 
-def run(
-    study: spec.Study, folder: Path, notes: Notes | None = None, *, extend: bool = False
-) -> launch.Summary:
+def run(study: spec.Study, folder: Path, notes: Notes | None = None, *, extend: bool = False) -> Outcome:
     return launch.run(study, folder, HERE, notes or Notes(), load, extend=extend)
 
 
