@@ -21,14 +21,7 @@ from gnap_search.results import Point
 from gnap_search.runs import Run, sparsity
 
 SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)  # parameters
-AVERAGED = (
-    "validation_accuracy",
-    "parameters",
-    "weights",
-    "macs",
-    "live_macs",
-    "training_macs",
-)  # of a point
+OF_A_POINT = ("validation_accuracy", "parameters", "weights", "macs", "live_macs", "training_macs")
 UNSAID = ("weights", "macs", "live_macs", "training_macs")  # of a point: 0 where a record does not say it
 
 
@@ -300,7 +293,7 @@ def _given_means(run: Run, ends: Mapping[int, Point]) -> Iterator[Mean]:
     for configuration in repeated(result for result in run.results if result["trial"] in ends):
         if configuration.seeds > 1:
             last = [ends[trial] for trial in configuration.of_each("trial")]
-            point = _averaged(last[0], {key: [getattr(one, key) for one in last] for key in AVERAGED})
+            point = _averaged(last[0], {key: [getattr(one, key) for one in last] for key in OF_A_POINT})
             test = configuration.spread("test_accuracy")
             yield Mean(configuration.method, point, test, configuration.seeds)
 

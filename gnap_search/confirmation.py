@@ -13,7 +13,7 @@ import statistics
 from collections.abc import Iterable
 from typing import Any, Self
 
-AVERAGED = ("validation_accuracy", "test_accuracy", "parameters", "macs")
+OF_A_REPEAT = ("validation_accuracy", "test_accuracy", "parameters", "macs")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,4 +71,4 @@ class Confirmed:
 
     def told(self) -> dict[str, Any]:
         """What a record of a front says of the point's confirmation."""
-        return {"seeds": self.seeds, **{key: self.spread(key).told() for key in AVERAGED}}
+        return {"seeds": self.seeds, **{key: self.spread(key).told() for key in OF_A_REPEAT}}

@@ -23,7 +23,7 @@ from gnap_search.contracts import Data
 from gnap_search.errors import UserError
 from gnap_search.export import Exported, Original
 from gnap_search.front import Budget
-from gnap_search.reference import RECORD
+from gnap_search.reference import OF_A_TRAINING, RECORD
 from gnap_search.repeats import Repeated, repeated
 from gnap_search.report import record, repetition
 from gnap_search.results import Point
@@ -33,7 +33,6 @@ from gnap_search.structure import model
 
 TABLE, TRIALS, STUDY = "front.csv", "trials.toml", "study.toml"
 ENVIRONMENT = ("processor", "processors", "device", "python", "versions")
-AVERAGED = ("validation_accuracy", "test_accuracy", "parameters")  # of a training's last network
 
 
 def publish(run: Run, load: Callable[[], Data], budget: Budget, directory: Path) -> list[Exported]:
@@ -164,7 +163,7 @@ def _means(configuration: Repeated) -> dict[str, Any]:
         "config": configuration.settings,
         "trials": configuration.of_each("trial"),
         "seeds": configuration.of_each("seed"),
-        **{key: configuration.spread(key).told() for key in AVERAGED},
+        **{key: configuration.spread(key).told() for key in OF_A_TRAINING},
     }
 
 

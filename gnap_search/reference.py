@@ -19,6 +19,7 @@ from gnap_search.errors import UserError
 from gnap_search.results import Point
 
 RECORD = "front.json"
+OF_A_TRAINING = ("validation_accuracy", "test_accuracy", "parameters")  # a record has their means over seeds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,10 +118,7 @@ def _point(told: Mapping[str, Any]) -> Point:
 
 
 def _averaged(told: Mapping[str, Any]) -> tuple[Point, Spread, int]:
-    spreads = {
-        key: Spread(told[key]["mean"], told[key]["standard_deviation"])
-        for key in ("validation_accuracy", "test_accuracy", "parameters")
-    }
+    spreads = {key: Spread(told[key]["mean"], told[key]["standard_deviation"]) for key in OF_A_TRAINING}
     mean = {
         "trial": told["trial"],
         "epoch": told["epoch"],

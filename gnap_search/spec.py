@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -37,6 +38,7 @@ OPTIMIZER = "optimizer"
 STEPS = ("learning_rate", "weight_decay")  # what is right for one optimizer and wrong for another
 EPOCHS, MOST_EPOCHS = 30, 90  # of a training for which nobody has asked for any
 MANY_IMAGES = 10_000  # from which on it has no more than that
+PASSWORD = re.compile(r"((?<!sqlite)://[^:]*):.*@", re.DOTALL)  # of a storage's address
 LONGEST_TIMEOUT = 1e9  # seconds, thirty years; what a thread can wait for is bounded
 
 
@@ -374,6 +376,15 @@ def sqlite_file(storage: str) -> Path | None:
     except (exc.ArgumentError, ValueError):  # whoever connects to it says so
         return None
     return Path(name) if name and not name.startswith((":memory:", "file:")) else None
+
+
+def without_password(text: str) -> str:
+    """A storage's address, alone or within a word of a command, without its password.
+
+    All from the first colon to the last @ passes for it, so that one is hidden too that is not written as it
+    should be. A file of SQLite's has none, and its path may hold both.
+    """
+    return PASSWORD.sub(r"\1@", text)
 
 
 def constraints(values: Mapping[str, Any]) -> Constraints:

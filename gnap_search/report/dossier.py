@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime
 import math
-import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import gnap_search
-from gnap_search import qualified
+from gnap_search import qualified, spec
 from gnap_search.comparison import Effort
 from gnap_search.confirmation import Confirmed
 from gnap_search.errors import UserError
@@ -26,7 +25,6 @@ from gnap_search.training.plan import declared
 MOST_IMAGES = 10**5  # on which an accuracy may have been measured
 CELLS = 40  # rows and columns of a layer's picture at most
 SHADES = 9  # of a cell, above the empty one
-PASSWORD = re.compile(r"(://[^:@/]*):.*@")  # of a storage's address
 
 
 def of(
@@ -231,7 +229,7 @@ def _command(run: Run) -> str:
     """What begins the study once more: as it was written, or else from its own file."""
     if not run.searched:
         return repetition.command("trials.toml", run)
-    _, *words = [PASSWORD.sub(r"\1@", word) for word in run.environment.get("command", [])] or [""]
+    _, *words = [spec.without_password(word) for word in run.environment.get("command", [])] or [""]
     if words[:1] == ["pareto"]:
         return shlex.join(["gnap-search", *words])
     return shlex.join(["gnap-search", "pareto", "--from", "study.toml", "--study", run.name])

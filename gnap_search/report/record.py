@@ -12,7 +12,7 @@ from typing import Any
 
 from gnap_search import files, streams
 from gnap_search.comparison import Comparison
-from gnap_search.confirmation import AVERAGED
+from gnap_search.confirmation import OF_A_REPEAT
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
 
@@ -66,7 +66,7 @@ def _confirmed(point: Mapping[str, Any]) -> dict[str, Any]:
     if told is None:
         return {}
     columns: dict[str, Any] = {"confirmed_seeds": len(told["seeds"])}
-    for key in AVERAGED:
+    for key in OF_A_REPEAT:
         columns[f"confirmed_{key}"] = told[key]["mean"]
         columns[f"confirmed_{key}_deviation"] = told[key]["standard_deviation"]
     return columns

@@ -22,9 +22,9 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import optuna
 from optuna.storages import InMemoryStorage, RDBStorage
 from sqlalchemy import exc as sql
-from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
+from gnap_search import spec
 from gnap_search.errors import UserError
 from gnap_search.runs import Run, found_by
 from gnap_search.search import storage
@@ -127,10 +127,10 @@ def _copy(study: optuna.Study) -> InMemoryStorage:
 def _reading(run: Run) -> RDBStorage:
     """A study's storage, so opened that the database itself refuses to be written."""
     address = run.launch.storage or storage.own(run.folder)
-    kind = address.partition(":")[0].partition("+")[0]
-    if kind == "sqlite":
-        return _reading_sqlite(run, Path(str(make_url(address).database)))
-    if kind != "postgresql":
+    file = spec.sqlite_file(address)
+    if file is not None:
+        return _reading_sqlite(run, file)
+    if not address.startswith("postgresql"):
         raise UserError(
             f"The dashboard reads studies in SQLite and PostgreSQL, and {run.name} is in "
             f"{storage.shown(address)}; gnap-search report shows it."

@@ -152,10 +152,8 @@ def told_in_a_sentence(folder: Path, way_on: str) -> Iterator[None]:
 
 
 def shown(address: str) -> str:
-    """An address without its password."""
-    scheme, separator, rest = address.partition("://")
-    user, at, host = rest.rpartition("@")
-    return scheme + separator + user.partition(":")[0] + at + host
+    """An address as messages have it."""
+    return spec.without_password(address)
 
 
 def first_line(problem: BaseException) -> str:

@@ -58,6 +58,21 @@ def test_a_launch_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql+psycopg://me:secret@host/db", "postgresql+psycopg://me@host/db"),
+        ("--storage=postgresql://me:s3:c@r\net@host:5432/db", "--storage=postgresql://me@host:5432/db"),
+        ("postgresql://me@home:secret@host/db", "postgresql://me@home@host/db"),
+        ("postgresql://home/me:secret@host/db", "postgresql://home/me@host/db"),
+        ("postgresql://me@host:5432/db", "postgresql://me@host:5432/db"),
+        ("sqlite:////there/a:b@c/x.db", "sqlite:////there/a:b@c/x.db"),
+    ],
+)
+def test_no_password_is_shown(text: str, shown: str) -> None:
+    assert spec.without_password(text) == shown
+
+
+@pytest.mark.parametrize(
     ("asked", "kept"),
     [
         ("sqlite:///x.db", "sqlite:///{}/x.db"),
