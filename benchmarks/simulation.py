@@ -85,8 +85,8 @@ class Watched(Quiet):
         self._calls: Counter[str] = Counter()
         self._seconds: defaultdict[str, float] = defaultdict(float)
 
-    def trial_ended(self, trial: int, failure: str | None) -> None:
-        del failure
+    def trial_ended(self, trial: int, failure: str | None, *, again: bool = False) -> None:
+        del failure, again
         self.ended[trial] += 1
         if self.ended.total() % self._every == 0:
             self.look()

@@ -32,8 +32,8 @@ class Endings(Quiet):
         self.worked = 0.0
         self._memory: list[tuple[float, float]] = []
 
-    def trial_ended(self, trial: int, failure: str | None) -> None:
-        del trial
+    def trial_ended(self, trial: int, failure: str | None, *, again: bool = False) -> None:
+        del trial, again
         if failure is None:
             self.moments.append(time.perf_counter())
         if len(self.moments) % EVERY == 2:

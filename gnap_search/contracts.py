@@ -300,8 +300,8 @@ class Listener(Protocol):
         """A trial has one more point; `front` has taken it in already."""
         ...
 
-    def trial_ended(self, trial: int, failure: str | None) -> None:
-        """A trial has finished, or failed for that reason."""
+    def trial_ended(self, trial: int, failure: str | None, *, again: bool = False) -> None:
+        """A trial has finished, or failed for that reason; `again` where another one repeats it."""
         ...
 
     def message(self, text: str) -> None:

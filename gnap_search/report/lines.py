@@ -39,8 +39,8 @@ class Lines:
             place = f"trial {point.trial} epoch {point.epoch}{epochs}"
             self._say(f"{place}: {_size(point)}, {point.phase}; {self._all()}")
 
-    def trial_ended(self, trial: int, failure: str | None) -> None:
-        running = self._tally.trial_ended(trial, failure)
+    def trial_ended(self, trial: int, failure: str | None, *, again: bool = False) -> None:
+        running = self._tally.trial_ended(trial, failure, again=again)
         if failure is not None:
             self._say(f"trial {trial} failed: {failure}; {self._all()}")
             return

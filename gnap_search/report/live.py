@@ -49,8 +49,8 @@ class LiveView:
     def epoch_ended(self, point: Point, front: Front) -> None:
         self._tally.epoch_ended(point, front)
 
-    def trial_ended(self, trial: int, failure: str | None) -> None:
-        self._tally.trial_ended(trial, failure)
+    def trial_ended(self, trial: int, failure: str | None, *, again: bool = False) -> None:
+        self._tally.trial_ended(trial, failure, again=again)
 
     def message(self, text: str) -> None:
         self._console.print(Text(text, style="yellow"))

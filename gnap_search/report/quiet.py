@@ -21,7 +21,7 @@ class Quiet:
     def epoch_ended(self, point: Point, front: Front) -> None:
         pass
 
-    def trial_ended(self, trial: int, failure: str | None) -> None:
+    def trial_ended(self, trial: int, failure: str | None, *, again: bool = False) -> None:
         pass
 
     def message(self, text: str) -> None:

@@ -26,25 +26,28 @@ class Running:
 
 
 class Tally:
-    """Trials, epochs, failures and the front of a study that is being watched."""
+    """Trials, epochs, failures and the front of a study that is being watched.
+
+    A live view reads it from a thread of its own, while trials begin and end.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.settled = self.target = self.workers = self.epochs = 0
+        self.settled = self.target = self.epochs = 0
         self.front = Front()
         self.running: dict[int, Running] = {}
-        self.finished: set[int] = set()
+        self.over: set[int] = set()
         self.failures: dict[int, str] = {}
         self._clock, self._started = clock, clock()
         self._heard, self._first_heard = 0, 0.0
 
     def study_started(self, settled: int, target: int, workers: int, front: Front) -> None:
-        self.settled, self.target, self.workers, self.front = settled, target, workers, front
+        del workers
+        self.settled, self.target, self.front = settled, target, front
         self._started = self._clock()
 
     def trial_started(self, trial: int, settings: Mapping[str, Any], epochs: int) -> None:
         self.running[trial] = Running(settings, epochs)
         self.epochs = epochs
-        self.failures.pop(trial, None)  # it is tried again
 
     def epoch_ended(self, point: Point, front: Front) -> None:
         self.front = front
@@ -54,12 +57,12 @@ class Tally:
         if point.trial in self.running:
             self.running[point.trial].point = point
 
-    def trial_ended(self, trial: int, failure: str | None) -> Running | None:
+    def trial_ended(self, trial: int, failure: str | None, *, again: bool = False) -> Running | None:
         """Note it, and hand back what was known of the trial while it ran."""
-        if failure is None:
-            self.finished.add(trial)
-        else:
+        if failure is not None:
             self.failures[trial] = failure
+        if not again:
+            self.over.add(trial)
         return self.running.pop(trial, None)
 
     @property
@@ -69,8 +72,8 @@ class Tally:
 
     @property
     def trials_done(self) -> int:
-        """Trials that are over, those before a resume included; a failed one is not, as it is tried again."""
-        return min(self.target, self.settled + len(self.finished))
+        """Trials that are over, those before a resume included; one that is tried again is not."""
+        return min(self.target, self.settled + len(self.over))
 
     @property
     def share(self) -> float:
@@ -90,4 +93,5 @@ class Tally:
         return left * (self._clock() - self._first_heard) / (self._heard - 1)
 
     def _epochs_done(self) -> int:
-        return self.trials_done * self.epochs + sum(trial.epoch for trial in self.running.values())
+        running = list(self.running.values())  # at once: another thread may add to it meanwhile
+        return self.trials_done * self.epochs + sum(trial.epoch for trial in running)

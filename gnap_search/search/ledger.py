@@ -144,6 +144,10 @@ class Ledger:
         self._twin.tell(number)
         self._queue_retries()
 
+    def repeats(self, number: int) -> bool:
+        """Whether a trial that has failed is retried: it is, unless it was a retry."""
+        return RETRY_OF not in self._twin.trials()[number].user_attrs
+
     @property
     def originals(self) -> int:
         """How many different proposals have been asked; retries and discarded ones do not count."""

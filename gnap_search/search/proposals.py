@@ -35,6 +35,10 @@ class Asking(Protocol):
         """One cannot go on."""
         ...
 
+    def repeats(self, number: int, /) -> bool:
+        """Whether one that has failed is asked once more, as another one."""
+        ...
+
 
 class Following(Protocol):
     """Who takes in what trainings report, and knows what they leave in their folders."""
@@ -183,7 +187,8 @@ class Proposals(Searcher):
 
     def _ended_with(self, number: int, failure: str | None) -> None:
         self._following.forget_checkpoint(number)
-        self._listener.trial_ended(number, failure)
+        again = failure is not None and self._asking.repeats(number)
+        self._listener.trial_ended(number, failure, again=again)
 
 
 class Deaths(tune.Callback):

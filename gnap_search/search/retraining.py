@@ -147,8 +147,13 @@ class Retrainings:
         shutil.rmtree(retraining.folder / "models", ignore_errors=True)
 
     def fail(self, number: int, reason: str) -> None:
-        """Remember why; there are others with other seeds."""
+        """Remember why."""
         self.failures[number] = reason
+
+    def repeats(self, number: int) -> bool:
+        """Never: there are others with other seeds."""
+        del number
+        return False
 
     def _repeat(self, number: int, epoch: int) -> Repeat:
         retraining, point = self._retrainings[number], self._progress.points(number)[epoch]

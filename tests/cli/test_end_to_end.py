@@ -38,7 +38,8 @@ class Ear(Quiet):
         assert not front.points or front.knee()
         self.heard.append(point.id)
 
-    def trial_ended(self, trial: int, failure: str | None) -> None:
+    def trial_ended(self, trial: int, failure: str | None, *, again: bool = False) -> None:
+        assert not again
         self.heard.append(f"end {trial} {failure}")
 
     def message(self, text: str) -> None:

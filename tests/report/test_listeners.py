@@ -13,7 +13,7 @@ from gnap_search.front import Front
 from gnap_search.report.lines import PAUSE, Lines
 from gnap_search.report.live import LiveView, picture
 from gnap_search.report.quiet import Quiet
-from gnap_search.report.tally import Tally
+from gnap_search.report.tally import Running, Tally
 from gnap_search.results import Point
 
 MakePoint = Callable[..., Point]
@@ -53,16 +53,43 @@ def test_progress_counts_epochs_and_what_was_settled_before(make_point: MakePoin
     assert tally.trials_done == 3 and tally.share == pytest.approx(0.75)
 
 
-def test_a_trial_that_is_tried_again_has_not_failed() -> None:
+@pytest.mark.parametrize("end", [None, "the loss became nan again"])
+def test_a_trial_that_is_tried_again_is_done_when_the_other_one_is(end: str | None) -> None:
     tally = Tally()
     tally.study_started(0, 2, 1, Front())
     tally.trial_started(0, SETTINGS, 10)
-    tally.trial_ended(0, "the loss became nan")
+    tally.trial_ended(0, "the loss became nan", again=True)
     assert tally.failures == {0: "the loss became nan"} and tally.trials_done == 0
-    tally.trial_started(0, SETTINGS, 10)
-    assert not tally.failures
-    tally.trial_ended(0, None)
-    assert tally.trials_done == 1
+    tally.trial_started(1, SETTINGS, 10)
+    tally.trial_ended(1, end)
+    assert tally.trials_done == 1 and len(tally.failures) == (1 if end is None else 2)
+
+
+def test_a_failure_that_is_not_tried_again_leaves_nothing_to_wait_for(make_point: MakePoint) -> None:
+    tally, front = Tally(), Front()
+    tally.study_started(0, 1, 1, front)
+    train(tally, make_point, 0, front, epochs=3)
+    assert tally.trials_done == 0
+    tally.trial_ended(0, "the loss became nan")
+    assert (tally.trials_done, tally.share, tally.seconds_left) == (1, 1.0, 0)
+
+
+def test_a_view_looks_on_while_trials_begin() -> None:
+    """Rich draws in a thread of its own, and a picture that cannot be drawn would be the last one."""
+    tally = Tally()
+    tally.study_started(0, 9, 2, Front())
+
+    class Meanwhile(Running):
+        """A trial beside which another one begins whenever it is looked at."""
+
+        @property
+        def epoch(self) -> int:
+            tally.trial_started(len(tally.running), SETTINGS, 10)
+            return 1
+
+    tally.running = {trial: Meanwhile(SETTINGS, 10) for trial in range(2)}
+    tally.epochs = 10
+    assert tally.share == pytest.approx(2 / 90) and len(tally.running) == 4
 
 
 def test_lines_tell_start_end_and_failure(make_point: MakePoint) -> None:
@@ -72,7 +99,7 @@ def test_lines_tell_start_end_and_failure(make_point: MakePoint) -> None:
     train(lines, make_point, 1, front)
     lines.trial_ended(1, None)
     lines.trial_started(2, SETTINGS, 10)
-    lines.trial_ended(2, "the loss became nan")
+    lines.trial_ended(2, "the loss became nan", again=True)
     lines.message("something to know")
     assert stream.getvalue().splitlines() == [
         "3 trials, 2 at a time, 1 of them settled before",
@@ -116,9 +143,8 @@ def test_the_live_picture_fits_its_terminal(make_point: MakePoint, cloud: list[P
         tally.trial_started(trial, SETTINGS, 20)
     for trial in range(50, 55):
         tally.trial_started(trial, SETTINGS, 20)
-        tally.trial_ended(
-            trial, "the training loss became nan in epoch 3, and this reason is rather long, in fact"
-        )
+        reason = "the training loss became nan in epoch 3, and this reason is rather long, in fact"
+        tally.trial_ended(trial, reason, again=True)
     lines = drawn(tally, 80, 40)
     assert max(map(len, lines)) <= 80 and len(lines) <= 40
     text = "\n".join(lines)

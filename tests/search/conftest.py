@@ -38,6 +38,7 @@ class Notes:
         self.started: list[int] = []
         self.points: list[Point] = []
         self.ended: dict[int, str | None] = {}
+        self.repeated: list[int] = []
         self.messages: list[str] = []
         self.workers = 0
         self._on_epoch = on_epoch
@@ -55,8 +56,9 @@ class Notes:
         self.points.append(point)
         self._on_epoch(point)
 
-    def trial_ended(self, trial: int, failure: str | None) -> None:
+    def trial_ended(self, trial: int, failure: str | None, *, again: bool = False) -> None:
         self.ended[trial] = failure
+        self.repeated += [trial] if again else []
 
     def message(self, text: str) -> None:
         self.messages.append(text)

@@ -79,8 +79,11 @@ def test_a_trial_whose_workers_die_at_one_epoch_fails_and_is_retried(make: MakeP
     for life in range(DEATHS):
         assert proposals.suggest(str(life)) == {"n": 0}
         proposals.broken(str(life), "out of memory")
-    assert notes.ended == {0: "out of memory"}
-    assert proposals.suggest("retry") == {"n": 1}
+    assert notes.ended == {0: "out of memory"} and notes.repeated == [0]
+    for life in range(DEATHS):
+        assert proposals.suggest(f"retry {life}") == {"n": 1}
+        proposals.broken(f"retry {life}", "out of memory")
+    assert set(notes.ended) == {0, 1} and notes.repeated == [0], "nobody waits for what failed twice"
 
 
 def test_what_no_worker_can_mend_stops_the_whole_study_at_once(make: MakeProposals, tmp_path: Path):
