@@ -28,7 +28,7 @@ from gnap_search.repeats import Repeated, repeated
 from gnap_search.report import record, repetition
 from gnap_search.results import Point
 from gnap_search.runs import Run
-from gnap_search.search.lock import refuse_if_driven
+from gnap_search.search.lock import refuse_if_at_work
 from gnap_search.structure import model
 
 TABLE, TRIALS, STUDY = "front.csv", "trials.toml", "study.toml"
@@ -50,7 +50,7 @@ def publish(run: Run, load: Callable[[], Data], budget: Budget, directory: Path)
             but an earlier publication.
     """
     points = run.front().all_within(budget)
-    refuse_if_driven(run.folder)
+    refuse_if_at_work(run.folder)
     _refuse_other_content(directory)
     data = load()
     run.refuse_other_data(data.digest)

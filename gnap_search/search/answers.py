@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
 from gnap_search.search import cluster, patience, storage
-from gnap_search.search.lock import is_looped, refuse_if_driven
+from gnap_search.search.lock import is_driven, is_looped
 from gnap_search.search.marks import FROM_STUDY, REASON, RETRY_OF, counted, enqueued, not_retried
 from gnap_search.status import State, Status
 
@@ -128,9 +128,7 @@ def _trials(run: Run) -> list[FrozenTrial]:
 
 
 def _unfinished(run: Run, trials: list[FrozenTrial]) -> State:
-    try:
-        refuse_if_driven(run.folder)
-    except UserError:
+    if is_driven(run.folder):
         return "running"
     half_trained = any(trial.state == TrialState.RUNNING for trial in trials)
     over = patience.stalled(trials, list(run.points()), run.study.front(), run.launch.patience_trials)

@@ -16,7 +16,7 @@ from gnap_search.runs import Run
 from gnap_search.search import cluster, nodes, resources, retraining
 from gnap_search.search.launch import Load, refuse_place
 from gnap_search.search.ledger import Ask
-from gnap_search.search.lock import DriverLock, Lease, refuse_if_driven
+from gnap_search.search.lock import DriverLock, Lease, refuse_if_at_work
 from gnap_search.search.nodes import Room
 from gnap_search.search.resources import Resources
 from gnap_search.search.retraining import Progress, Retraining, Retrainings
@@ -46,14 +46,14 @@ def run(
     The study itself stays as it is. Nothing is written when anything is refused.
 
     Raises:
-        UserError: something is wrong with where it should run, the study is being driven, its data are
-            others, or every training failed.
+        UserError: something is wrong with where it should run, somebody trains in the study's folder,
+            its data are others, or every training failed.
     """
     searched = Run(searched.folder.absolute())  # the workers have working directories of their own
     each = resources.per_trial(launch)
     machine = resources.of_this_machine(with_gpus=each.gpus > 0)
     refuse_place(launch, searched.folder, machine, each)
-    refuse_if_driven(searched.folder)
+    refuse_if_at_work(searched.folder)
     asked = retraining.wanted(searched, points, seeds)
     with cluster.starting(launch, machine.for_trials(len(asked), each), searched.folder, ahead=False) as ray:
         from gnap_search.search import storage

@@ -69,13 +69,27 @@ def refuse_if_driven(folder: Path) -> None:
         raise UserError(_refusal(folder.name, _holder(path)))
 
 
-def is_looped(folder: Path) -> bool:
-    """Whether the plain loop trains in a folder, without writing anything.
+def refuse_if_at_work(folder: Path) -> None:
+    """Find out, without writing anything, whether anybody trains in a study's folder.
 
     Raises:
-        UserError: the file system knows no locks.
+        UserError: somebody does, a driver or the plain loop, or the file system knows no locks.
     """
-    return _is_held(folder / "loop.lock")
+    refuse_if_driven(folder)
+    if _is_held(folder / "loop.lock"):
+        raise UserError(
+            f"The given trainings of {folder.name!r} are at work; wait for them to end, or stop them first."
+        )
+
+
+def is_driven(folder: Path) -> bool:
+    """Whether a driver is at work in a folder, without writing anything."""
+    return _seems_held(folder / "driver.lock")
+
+
+def is_looped(folder: Path) -> bool:
+    """Whether the plain loop trains in a folder, without writing anything."""
+    return _seems_held(folder / "loop.lock")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,11 +127,23 @@ class Lease:
 
 
 def _is_held(path: Path) -> bool:
-    """Whether another process has locked a file, which need not be there."""
+    """Whether another process has locked a file, which need not be there.
+
+    Raises:
+        UserError: its file system has no locks.
+    """
     if not path.exists():
         return False
     with path.open() as file:
         return not _locked(file, fcntl.LOCK_SH)  # all that NFS gives a file that is open for reading
+
+
+def _seems_held(path: Path) -> bool:
+    """The same for who only looks: where the file system has no locks, nobody could have begun."""
+    try:
+        return _is_held(path)
+    except UserError:
+        return False
 
 
 def _locked(file: IO[str], kind: int) -> bool:

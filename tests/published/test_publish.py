@@ -207,6 +207,8 @@ def test_a_file_in_the_way_is_named(runs: Path, tmp_path: Path) -> None:
 def test_a_study_at_work_is_refused(runs: Path, tmp_path: Path) -> None:
     with DriverLock(runs / "searched"), pytest.raises(UserError, match="searched"):
         gnap_search.publish("searched", runs=runs, directory=tmp_path / "new")
+    with loop.sole(runs / "given"), pytest.raises(UserError, match="'given' are at work"):
+        gnap_search.publish("given", runs=runs, directory=tmp_path / "new")
     assert not list(tmp_path.iterdir())
 
 

@@ -14,8 +14,20 @@ from typing import IO
 
 import pytest
 
+from gnap_search import spec
 from gnap_search.errors import UserError
-from gnap_search.search.lock import DriverLock, Lease, refuse_if_driven
+from gnap_search.runs import Run
+from gnap_search.search import answers
+from gnap_search.search.lock import (
+    DriverLock,
+    Lease,
+    is_driven,
+    is_looped,
+    refuse_if_at_work,
+    refuse_if_driven,
+)
+from gnap_search.training import loop
+from tests.search.conftest import small_study
 
 HOLDER = """
 import sys, time
@@ -81,13 +93,46 @@ def test_what_is_open_for_reading_is_locked_as_nfs_allows(tmp_path: Path, monkey
     refuse_if_driven(tmp_path)
 
 
-def test_a_file_system_without_locks_is_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def lockless(*_: object) -> None:
-        raise OSError(errno.ENOSYS, "Function not implemented")  # Lustre, mounted without -o flock
+@pytest.fixture
+def lockless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lustre, mounted without -o flock."""
 
-    monkeypatch.setattr(fcntl, "flock", lockless)
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+
+
+@pytest.mark.usefixtures("lockless")
+def test_a_file_system_without_locks_is_told_with_what_to_do(tmp_path: Path):
     with pytest.raises(UserError, match=r"driver\.lock knows no locks, .* another one"):
         DriverLock(tmp_path).__enter__()
+
+
+@pytest.mark.usefixtures("lockless")
+def test_nobody_is_at_work_where_nobody_could_begin(tmp_path: Path):
+    for name in ("driver.lock", "loop.lock"):
+        (tmp_path / name).touch()  # as a folder has them that was copied there
+    assert not is_driven(tmp_path) and not is_looped(tmp_path)
+    with pytest.raises(UserError, match=r"driver\.lock knows no locks"):
+        refuse_if_driven(tmp_path)
+    (tmp_path / "study.toml").write_text(small_study().to_toml())
+    (tmp_path / "launch.toml").write_text(spec.Launch().to_toml())
+    assert answers.status(Run(tmp_path)).state == "stopped"
+
+
+def test_somebody_is_at_work_whoever_trains(tmp_path: Path):
+    refuse_if_at_work(tmp_path)
+    with loop.sole(tmp_path):
+        assert is_looped(tmp_path) and not is_driven(tmp_path)
+        refuse_if_driven(tmp_path)
+        with pytest.raises(UserError, match=f"given trainings of '{tmp_path.name}' are at work"):
+            refuse_if_at_work(tmp_path)
+    with DriverLock(tmp_path):
+        assert is_driven(tmp_path) and not is_looped(tmp_path)
+        with pytest.raises(UserError, match=r"is being driven by process"):
+            refuse_if_at_work(tmp_path)
+    refuse_if_at_work(tmp_path)
 
 
 def test_a_new_lease_ends_the_old_one(tmp_path: Path):

@@ -26,7 +26,7 @@ from gnap_search.search import confirm, retraining
 from gnap_search.search.lock import DriverLock
 from gnap_search.search.retraining import Progress, Retraining, Retrainings
 from gnap_search.threads import one_thread
-from gnap_search.training import evaluate
+from gnap_search.training import evaluate, loop
 from gnap_search.training.plan import Plan
 from gnap_search.training.trial import Trial
 from tests.search.conftest import Notes, digits, kill_all, load, small_study
@@ -262,6 +262,8 @@ def test_networks_of_other_epochs_are_dropped_as_they_are_reported(run: Run) -> 
 
 def test_a_study_at_work_is_refused(run: Run) -> None:
     with DriverLock(run.folder), pytest.raises(UserError, match="'one' is being driven by process"):
+        confirmed(run)
+    with loop.sole(run.folder), pytest.raises(UserError, match="trainings of 'one' are at work"):
         confirmed(run)
     assert not (run.folder / "confirmation").exists()
 
