@@ -13,7 +13,7 @@ from gnap_search import datasets, spec
 from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.front import Budget, Front
-from gnap_search.results import Point
+from gnap_search.results import Point, network
 from gnap_search.runs import Run
 from gnap_search.structure import model
 from gnap_search.structure.model import Classifier
@@ -127,12 +127,8 @@ def _drop_needless(trial: Trial) -> None:
     for point in reversed(trial.points):
         fewest = later.get(point.parameters)
         if fewest is not None and fewest <= point.macs:
-            _network(trial.folder, point).unlink(missing_ok=True)
+            network(trial.folder, point.epoch).unlink(missing_ok=True)
         later[point.parameters] = point.macs if fewest is None else min(fewest, point.macs)
-
-
-def _network(folder: Path, point: Point) -> Path:
-    return folder / "models" / f"{point.epoch}.safetensors"
 
 
 def _wanted(points: Iterable[Point], limits: Budget) -> Point | None:
@@ -147,7 +143,7 @@ def _wanted(points: Iterable[Point], limits: Budget) -> Point | None:
 
 
 def _refitted(run: Run, searched: Point, point: Point, folder: Path, data: Data) -> Refitted:
-    classifier, notes = model.load(_network(folder, point))
+    classifier, notes = model.load(network(folder, point.epoch))
     told = {
         "study": run.name,
         "point": searched.id,
@@ -160,4 +156,4 @@ def _refitted(run: Run, searched: Point, point: Point, folder: Path, data: Data)
             "searched": searched.told(run.test_accuracies.get(searched.id)),
         },
     }
-    return Refitted(classifier, data, {**notes, **told}, {**run.history(searched), "epochs": point.epoch})
+    return Refitted(classifier, data, {**notes, **told}, {**run.provenance(searched), "epochs": point.epoch})

@@ -74,6 +74,11 @@ class Point:
         return cls(**{name: record[name] for name in cls.__dataclass_fields__ if name in record})
 
 
+def network(folder: Path, epoch: int) -> Path:
+    """The file with the network of an epoch, in the folder of its training."""
+    return folder / "models" / f"{epoch}.safetensors"
+
+
 class History:
     """A trial's points in a file of JSON lines, one an epoch, in the order of the epochs."""
 

@@ -7,7 +7,10 @@
                    results.json                                instead of study.db, after given trainings
                    confirmation.json                           point id -> its repeats with fresh seeds
                    confirmation/<trial>/<seed>/                a trial with another seed
+                   refits/<point>/                             its training with the validation images
+                   exports/<point>/ published/ report.html     what was asked for, unless it was elsewhere
                    driver.lock                                 held by the one driver that may write
+                   loop.lock                                   held by who trains given trainings
                    driver.lease                                the pass of its workers
                    trials/<number>/plan.json                   what the trial was asked to do
                    trials/<number>/history.jsonl               one Point a line
@@ -15,6 +18,8 @@
                    trials/<number>/worker.lease                the pass of what trains it; gone likewise
                    trials/<number>/models/<epoch>.safetensors  the networks of front points
                    trials/<number>/error.txt                   why it broke down, where it did
+                   trials/<number>/result.json                 what came of a given training,
+                   trials/<number>/model.safetensors           and its last network
 
 Reading a run needs neither torch nor Ray nor Optuna. Paths inside are relative, so a run may be moved.
 """
@@ -39,10 +44,11 @@ from gnap_search import catalog, files, settings, spec
 from gnap_search.confirmation import Confirmed, Repeat
 from gnap_search.errors import UserError, nearest
 from gnap_search.front import Front
-from gnap_search.results import History, Point
+from gnap_search.results import History, Point, network
 
 DEFAULT = Path("runs")
 WAY_ON = ("checkpoint.safetensors", "worker.lease")  # what a trial has until it is settled
+RESULTS = "results.json"  # of given trainings alone
 Kept = TypeVar("Kept")
 RECORD = TypeAdapter(dict[str, Any])
 TESTED = TypeAdapter(dict[str, float])
@@ -76,7 +82,11 @@ class Run:
 
     def model(self, point: Point) -> Path:
         """The file with the network of a front point."""
-        return self.trial_folder(point.trial) / "models" / f"{point.epoch}.safetensors"
+        return network(self.trial_folder(point.trial), point.epoch)
+
+    def history(self, trial: int) -> History:
+        """The points of a trial so far."""
+        return History(self.trial_folder(trial) / "history.jsonl")
 
     def plan(self, trial: int) -> dict[str, Any]:
         """What the trial was asked to do.
@@ -119,7 +129,7 @@ class Run:
     def points(self) -> Iterator[Point]:
         """Every settled point of every trial."""
         for trial in self.trials():
-            yield from History(self.trial_folder(trial) / "history.jsonl")
+            yield from self.history(trial)
 
     def front(self) -> Front:
         """The study's front, from the histories."""
@@ -202,18 +212,18 @@ class Run:
     @property
     def searched(self) -> bool:
         """Whether the trials were proposed in a search, and not given one by one."""
-        return not (self.folder / "results.json").is_file()
+        return not (self.folder / RESULTS).is_file()
 
     @property
     def results(self) -> list[dict[str, Any]]:
         """What came of each given training that has finished; empty after a search."""
-        results: list[dict[str, Any]] = self._kept("results.json", RECORD).get("trials", [])
+        results: list[dict[str, Any]] = self._kept(RESULTS, RECORD).get("trials", [])
         return results
 
     @property
     def given_failures(self) -> dict[int, str]:
         """Why given trainings failed that have not finished since; empty after a search."""
-        failures: dict[str, str] = self._kept("results.json", RECORD).get("failures", {})
+        failures: dict[str, str] = self._kept(RESULTS, RECORD).get("failures", {})
         return {int(trial): reason for trial, reason in failures.items()}
 
     @property
@@ -243,7 +253,7 @@ class Run:
             "confirmed": confirmed.told() if confirmed else None,
         }
 
-    def history(self, point: Point) -> dict[str, Any]:
+    def provenance(self, point: Point) -> dict[str, Any]:
         """How the network of a front point came to be."""
         plan = self.plan(point.trial)
         content = (self.folder / "study.toml").read_bytes()
@@ -286,7 +296,10 @@ class Run:
         try:
             return kind.validate_python(json.loads(path.read_text()) if path.is_file() else {})
         except ValueError:  # it is not JSON, or not of this kind
-            raise UserError(f"{path} is damaged; delete it, or restore it.") from None
+            way = "delete it, or restore it"
+            if name == RESULTS:  # without it, given trainings would pass for a search
+                way = f"`{self.given_command}`, which began the trainings, writes it anew"
+            raise UserError(f"{path} is damaged; {way}.") from None
 
 
 def check_name(name: str) -> None:
@@ -310,15 +323,20 @@ def find(runs: Path, name: str) -> Run:
         UserError: there is none; the nearest name is told.
     """
     check_name(name)
-    if not (runs / name / "study.toml").is_file():
+    if not is_run(runs / name):
         known = [run.name for run in every(runs)]
         raise UserError(f"There is no study {name!r} in {runs}; {nearest(name, known)}")
     return Run(runs / name)
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder is that of a study; a path that no file could have is none either."""
+    return os.path.isfile(folder / "study.toml")  # pathlib would raise
+
+
 def holds(runs: Path, name: str) -> bool:
     """Whether a name, which is no path, is that of a study in a folder of runs."""
-    return Path(name).name == name and os.path.isfile(runs / name / "study.toml")
+    return Path(name).name == name and is_run(runs / name)
 
 
 def find_anywhere(runs: Path, name: str) -> Run:
@@ -328,8 +346,7 @@ def find_anywhere(runs: Path, name: str) -> Run:
         UserError: there is neither.
     """
     folder = Path(os.path.expanduser(name))
-    # Of a path that no file could have, isfile says no where pathlib raises.
-    if os.path.isfile(folder / "study.toml") and not holds(runs, name):
+    if is_run(folder) and not holds(runs, name):
         return Run(folder.resolve())
     if folder.name != name:
         raise UserError(f"There is no study in {folder}; name one of {runs}, or a folder with a study.toml.")

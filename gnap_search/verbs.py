@@ -510,7 +510,7 @@ def _meant_network(run: Run, wanted: Exporting, listener: Listener) -> Refitted:
     run.refuse_other_data(data.digest)
     if not wanted.get("refit", False):
         classifier, notes = model.load(run.model(point))
-        return Refitted(classifier, data, {**notes, **run.notes(point)}, run.history(point))
+        return Refitted(classifier, data, {**notes, **run.notes(point)}, run.provenance(point))
     limits = budget(wanted)
     others = run.front().all_within(limits) if limits != Budget() else []
     points = [point, *sorted(others, key=lambda other: -other.validation_accuracy)]

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from gnap_search.front import Budget
-from gnap_search.results import History, Point
-from gnap_search.runs import Run
+from gnap_search.results import Point
 from gnap_search.status import Status
 
 ROUNDED: dict[str, Callable[[Point], float]] = {
@@ -20,9 +19,9 @@ DECIMALS = 5  # of accuracies and of losses in nats
 
 
 def every(status: Status) -> list[dict[str, Any]]:
-    """The life of each trial that has a folder, in the order in which they were asked."""
+    """The life of each trial that has begun, in the order in which they were asked."""
     run = status.run
-    return [_life(status, trial, list(History(_history(run, trial)))) for trial in run.trials()]
+    return [_life(status, trial, list(run.history(trial))) for trial in run.trials()]
 
 
 def _life(status: Status, trial: int, points: Sequence[Point]) -> dict[str, Any]:
@@ -77,7 +76,3 @@ def _changes(values: Iterable[tuple[int, Any]]) -> list[list[Any]]:
 def _rounded(value: float) -> float | None:
     """A number as JSON can hold it; None for one that is not finite."""
     return round(value, DECIMALS) if math.isfinite(value) else None
-
-
-def _history(run: Run, trial: int) -> Any:
-    return run.trial_folder(trial) / "history.jsonl"

@@ -7,7 +7,7 @@ from pathlib import Path
 from gnap_search import spec
 from gnap_search.contracts import Listener
 from gnap_search.errors import UserError
-from gnap_search.runs import Run
+from gnap_search.runs import Run, is_run
 from gnap_search.search import answers, enqueued, known
 from gnap_search.search.given import Given, Sources
 
@@ -58,8 +58,7 @@ class Gathering:
 
     def _refuse_too_many(self, given: Given) -> None:
         """See that every configuration that has not been asked yet has a trial left."""
-        exists = (self._folder / "study.toml").is_file()
-        asked, places = answers.asked(Run(self._folder)) if exists else (0, set())
+        asked, places = answers.asked(Run(self._folder)) if is_run(self._folder) else (0, set())
         needed = asked + len(set(range(len(given.enqueued))) - places)
         if needed > self._study.trials:
             raise UserError(

@@ -9,7 +9,7 @@ from typing import Any
 
 from gnap_search import qualified, spec
 from gnap_search.errors import UserError
-from gnap_search.results import History, Point
+from gnap_search.results import Point
 from gnap_search.runs import Run
 from gnap_search.search.given import Known
 from gnap_search.settings import Value
@@ -88,7 +88,7 @@ def _refuse_other_work(study: spec.Study, digest: str, other: Run) -> None:
 
 
 def _last_point(run: Run, trial: int, study: spec.Study) -> Point:
-    points = list(History(run.trial_folder(trial) / "history.jsonl"))
+    points = list(run.history(trial))
     if not points or points[-1].epoch < study.epochs:
         raise Misfit("not trained to the end")
     if not math.isfinite(points[-1].validation_accuracy):

@@ -11,7 +11,7 @@ from gnap_search import chance, spec
 from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.front import Front
-from gnap_search.runs import Run
+from gnap_search.runs import Run, is_run
 from gnap_search.search import cluster, resources, room
 from gnap_search.search.given import Sources
 from gnap_search.search.resources import Resources
@@ -65,7 +65,7 @@ def run(
         _refuse_settings(study)
         if data.note:
             listener.message(data.note)
-        if open_ended and not (folder / "study.toml").exists():
+        if open_ended and not is_run(folder):
             study = pilot.in_time(study, launch, data, listener)
         with cluster.silence(verbose=launch.verbose):
             given = Gathering(study, folder, listener).gather(sources, data.digest)
@@ -89,8 +89,11 @@ def _advice(study: spec.Study, front: Front, data: Data, *, settled: bool) -> st
 
 
 def _nothing_there(folder: Path, launch: spec.Launch) -> bool:
-    """Whether little speaks against a study any more: then Ray may start before all of it is checked."""
-    return launch.address is None and launch.storage is None and not (folder / "study.toml").exists()
+    """Whether the study is new and local: the checks still to come seldom refuse such a one.
+
+    So Ray may start beside them.
+    """
+    return launch.address is None and launch.storage is None and not is_run(folder)
 
 
 def refuse_place(launch: spec.Launch, folder: Path, machine: Resources, trial: Resources) -> None:

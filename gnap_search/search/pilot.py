@@ -12,7 +12,7 @@ from pathlib import Path
 from gnap_search import spec
 from gnap_search.contracts import Data, Listener, Split
 from gnap_search.errors import TrialError
-from gnap_search.runs import Run
+from gnap_search.runs import Run, is_run
 from gnap_search.search.encoding import Encoding
 from gnap_search.search.foresight import fitting
 from gnap_search.search.ledger import Ask
@@ -29,7 +29,7 @@ def suits(launch: spec.Launch) -> bool:
 
 def as_before(study: spec.Study, folder: Path) -> spec.Study:
     """The study with the epochs that it has in its folder, if these were made fewer when it was made."""
-    if not (folder / "study.toml").is_file():
+    if not is_run(folder):
         return study
     return study.model_copy(update={"epochs": min(Run(folder).study.epochs, study.epochs)})
 

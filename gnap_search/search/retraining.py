@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from gnap_search import results
 from gnap_search.confirmation import Confirmed, Repeat
 from gnap_search.contracts import Listener
 from gnap_search.front import Front
@@ -39,7 +40,7 @@ class Retraining:
 
     def network(self, epoch: int) -> Path:
         """The file with the network of an epoch."""
-        return self.folder / "models" / f"{epoch}.safetensors"
+        return results.network(self.folder, epoch)
 
     def history(self) -> dict[int, Point]:
         """Epoch -> what it was, as far as it has come."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gnap_search.contracts import Listener
 from gnap_search.front import Front
-from gnap_search.results import History, Point
+from gnap_search.results import Point
 from gnap_search.runs import Run, forget_way_on
 from gnap_search.search.foresight import Foresight
 from gnap_search.search.halving import ParetoHalving
@@ -116,8 +116,7 @@ class Standing:
 
 
 def _history(run: Run, trial: int) -> dict[int, Point]:
-    history = History(run.trial_folder(trial) / "history.jsonl")
-    return {point.epoch: point for point in history}
+    return {point.epoch: point for point in run.history(trial)}
 
 
 def _macs(points: Iterable[Point]) -> int:

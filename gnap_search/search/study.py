@@ -16,7 +16,7 @@ import optuna
 
 from gnap_search import environment, files, spec
 from gnap_search.errors import UserError
-from gnap_search.runs import Run, found_by
+from gnap_search.runs import Run, found_by, is_run
 from gnap_search.search import storage
 from gnap_search.search.given import Given
 from gnap_search.search.ledger import Ledger
@@ -31,7 +31,7 @@ def refuse_conflicts(
     Raises:
         UserError: another driver is at work there, or the folder's study is a different one.
     """
-    if not (folder / "study.toml").is_file():
+    if not is_run(folder):
         _refuse_unwritable(folder)
         return
     Run(folder).refuse_unsearched()
@@ -66,7 +66,7 @@ def opened(
         UserError: the data or the storage are not those that the study began with, another driver is at work,
             or the folder cannot be written.
     """
-    exists = (folder / "study.toml").is_file()
+    exists = is_run(folder)
     if exists:
         _refuse_other_data(folder, digest)
         storage.refuse_missing(folder, launch.storage)
@@ -76,16 +76,18 @@ def opened(
         _make(folder)
         with DriverLock(folder):
             held = storage.connect(folder, launch.storage)
-            trials = storage.study(held, storage.name_in(held, folder, launch.storage), study.costs)
-            _keep_environment(folder, digest)
-            if launch.storage and not exists:
-                _claim(trials, folder)
-            given = Given.read(folder).and_more(given)
-            if given != Given():
-                given.keep(folder)
-            _keep_descriptions(study, folder, launch)
-            yield Ledger(trials, held, study, given)
-            held.remove_session()
+            try:
+                trials = storage.study(held, storage.name_in(held, folder, launch.storage), study.costs)
+                _keep_environment(folder, digest)
+                if launch.storage and not exists:
+                    _claim(trials, folder)
+                given = Given.read(folder).and_more(given)
+                if given != Given():
+                    given.keep(folder)
+                _keep_descriptions(study, folder, launch)
+                yield Ledger(trials, held, study, given)
+            finally:
+                held.remove_session()
 
 
 def _keep_environment(folder: Path, digest: str) -> None:

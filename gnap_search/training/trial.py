@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from gnap_search import files
+from gnap_search import files, results
 from gnap_search.contracts import Data
 from gnap_search.errors import CorruptCheckpoint, TrialError, UserError
 from gnap_search.front import dominates
@@ -104,7 +104,7 @@ class Trial:
         """
         self._refuse_if_lost()
         for epoch, network in self._networks.items():
-            network.save(self.folder / "models" / f"{epoch}.safetensors")
+            network.save(results.network(self.folder, epoch))
         self._history.append(*self._new)
         self.told += self._new
         self._new, self._networks = [], {}

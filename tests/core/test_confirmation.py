@@ -111,6 +111,15 @@ def test_a_damaged_file_is_told_in_a_sentence(run: Run, name: str, content: str 
         read()
 
 
+def test_damaged_results_of_given_trainings_are_not_to_be_deleted(run: Run) -> None:
+    """Without them the folder would pass for a search, which `resume` goes on with."""
+    (run.folder / "results.json").write_text("")
+    assert not run.searched
+    for read in (lambda: run.results, lambda: run.given_failures):
+        with pytest.raises(UserError, match=r"damaged; `python -m gnap_search\.training .* writes it anew\."):
+            read()
+
+
 def test_a_folder_that_has_only_its_workers_lease_is_no_trial_yet(run: Run) -> None:
     run.trial_folder(3).mkdir()
     (run.trial_folder(3) / "worker.lease").write_text("4-1")

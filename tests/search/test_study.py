@@ -284,6 +284,16 @@ def test_a_storage_that_is_damaged_within_is_told(tmp_path: Path):
     assert status.state == "unreadable" and "cannot be read: database disk image" in status.problem
 
 
+def test_a_study_that_breaks_off_lets_go_of_its_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    left: list[RDBStorage] = []
+    leave = RDBStorage.remove_session
+    monkeypatch.setattr(RDBStorage, "remove_session", lambda held: (left.append(held), leave(held)))
+    folder = tmp_path / "one"
+    with pytest.raises(ArithmeticError), study.opened(small_study(), folder, HERE, "1234"):
+        raise ArithmeticError
+    assert len(left) == 1
+
+
 def test_environment_that_is_damaged_keeps_no_study_from_going_on(tmp_path: Path):
     create(tmp_path / "one")
     (tmp_path / "one" / "environment.json").write_text("[1]")
