@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from gnap_search import streams
-from gnap_search.errors import TrialError, UserError
+from gnap_search.errors import BROKEN_DOWN, INTERRUPTED, REFUSED, TrialError, UserError
 from gnap_search.flags import (
     Confirming,
     Continued,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from gnap_search.status import Outcome
 
-REFUSED, BROKEN_DOWN, INTERRUPTED = 2, 1, 130  # exit codes
 FILE_WIDTH = 160  # characters of a line that is written to a file or a pipe
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+REFUSED, BROKEN_DOWN, INTERRUPTED = 2, 1, 130  # exit codes: the user can mend it; a training failed; Ctrl-C
+
 
 class UserError(Exception):
     """Bad input: one sentence that says what, what was expected and what to do; exit code 2."""

@@ -11,18 +11,23 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import NoReturn
 
-EXIT_CODE = 130  # of a process that ended by Ctrl-C
+from gnap_search.errors import INTERRUPTED
+
 SHOW_CURSOR = b"\x1b[?25h\n"  # a live view may have hidden it
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.contextmanager
 def handled(gently: Callable[[], None]) -> Iterator[threading.Event]:
-    """Call `gently` at the first signal to stop, leave the process at the second; whether there was one.
+    """Call `gently` at the first signal to stop, leave the process at the second.
 
     `gently` runs in a thread of its own, because it may print, and a signal may come within a print.
     Ray's own processes block SIGINT, and go when their driver does. Nothing is done in other threads.
+
+    Yields:
+        An event that is set once a signal came.
     """
     if threading.current_thread() is not threading.main_thread():
         yield threading.Event()
@@ -32,9 +37,7 @@ def handled(gently: Callable[[], None]) -> Iterator[threading.Event]:
     def stop(number: int, frame: FrameType | None) -> None:
         del number, frame
         if asked.is_set():
-            if os.isatty(1):
-                os.write(1, SHOW_CURSOR)
-            os._exit(EXIT_CODE)
+            leave(INTERRUPTED)
         asked.set()
         ending.start()
 
@@ -50,7 +53,11 @@ def handled(gently: Callable[[], None]) -> Iterator[threading.Event]:
 
 @contextlib.contextmanager
 def timed(seconds: float | None, gently: Callable[[], None]) -> Iterator[threading.Event]:
-    """Call `gently` after so many seconds, if this block lasts as long; whether it was called."""
+    """Call `gently` after so many seconds, if this block lasts as long.
+
+    Yields:
+        An event that is set once the time was over.
+    """
     over = threading.Event()
     if seconds is None:
         yield over
@@ -68,3 +75,17 @@ def timed(seconds: float | None, gently: Callable[[], None]) -> Iterator[threadi
     finally:
         timer.cancel()
         timer.join()
+
+
+def leave(code: int, sentence: str = "") -> NoReturn:
+    """End this process at once, from any thread, with a sentence for the user where there is one.
+
+    What is waiting in a stream of Python's is lost: to write it might take for ever.
+    """
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        if os.isatty(1):
+            os.write(1, SHOW_CURSOR)
+    with contextlib.suppress(OSError):  # standard error may be closed, or on a full disk
+        if sentence:
+            os.write(2, f"gnap-search: {sentence}\n".encode())
+    os._exit(code)

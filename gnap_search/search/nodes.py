@@ -8,7 +8,6 @@ not.
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import sys
 import threading
@@ -16,13 +15,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from gnap_search.contracts import Listener
-from gnap_search.search import resources
-from gnap_search.search.interruption import SHOW_CURSOR
+from gnap_search.errors import REFUSED
+from gnap_search.search import interruption, resources
 from gnap_search.search.resources import Resources
 
 PERIOD = 1.0  # seconds between two looks
 PATIENCE = 20.0  # seconds without an answer, which a loaded head may need; Ray itself has 60
-EXIT_CODE = 2  # of a process that ended with its cluster, as after all that the user can mend
 
 Present = Callable[[], Sequence[Resources]]
 
@@ -133,8 +131,7 @@ def _counted(found: Mapping[str, Mapping[str, float]]) -> list[Resources]:
 
 
 def _leave(sentence: str) -> None:
-    sys.stdout.flush()
-    if os.isatty(1):
-        os.write(1, SHOW_CURSOR)
-    os.write(2, f"gnap-search: {sentence}\n".encode())
-    os._exit(EXIT_CODE)
+    """End the process as after all that the user can mend."""
+    with contextlib.suppress(Exception):  # closed or full, standard output must keep nobody here
+        sys.stdout.flush()
+    interruption.leave(REFUSED, sentence)

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from gnap_search import datasets, streams
-from gnap_search.errors import UserError
+from gnap_search.errors import BROKEN_DOWN, INTERRUPTED, REFUSED, UserError
 from gnap_search.repeats import Result
 from gnap_search.training import configurations, loop, sharing, standalone, summary
 from gnap_search.training.loop import Errand
 
 PROGRAM = "python -m gnap_search.training"
-REFUSED, BROKEN_DOWN, INTERRUPTED = 2, 1, 130  # exit codes
 
 
 def main(words: Sequence[str] | None = None) -> int:
