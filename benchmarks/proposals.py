@@ -66,8 +66,9 @@ def _asks(run: Run, rounds: int) -> list[Figure]:
             held = resources.enter_context(_copied(run, name))
             title = f"{name}, an ask after {size} trials"
             ledger = Ledger(storage.study(held, run.name), held, study)
-            ledger.standing = Standing(run, Quiet())
-            variants[f"{title}: ours"] = _ours(ledger, ledger.standing, BEFORE.get(name, 0))
+            standing = Standing(run, Quiet())
+            ledger.attend(standing)
+            variants[f"{title}: ours"] = _ours(ledger, standing, BEFORE.get(name, 0))
             variants[f"{title}: bare"] = _bare(optuna.load_study(study_name=run.name, storage=held), study)
         told = measured(variants, "ms", rounds)
     goal = f"tpe, an ask after {GOAL_AT} trials: ours"
@@ -104,7 +105,7 @@ def _ours(ledger: Ledger, standing: Standing, before: int) -> Callable[[], float
 
 def _bare(kept: optuna.Study, study: Study) -> Callable[[], float]:
     trials = optuna.create_study(
-        directions=storage.DIRECTIONS, sampler=samplers.build(study, len(kept.trials), startup=0)
+        directions=storage.directed(study.costs), sampler=samplers.build(study, len(kept.trials), startup=0)
     )
     trials.add_trials(kept.trials)
 

@@ -19,7 +19,7 @@ from gnap_search.results import Point
 from gnap_search.runs import Run
 from gnap_search.search.ledger import Ask, Ledger
 from gnap_search.search.standing import Standing
-from gnap_search.search.storage import DIRECTIONS
+from gnap_search.search.storage import directed
 from gnap_search.space import draw
 
 
@@ -28,10 +28,11 @@ class Ours:
 
     def __init__(self, study: spec.Study, place: Path) -> None:
         memory = optuna.storages.InMemoryStorage()
-        trials = optuna.create_study(directions=DIRECTIONS, storage=memory)
+        trials = optuna.create_study(directions=directed(("parameters",)), storage=memory)
         self._ledger = Ledger(trials, memory, study)
         run = Run(replay.folder(study, place / secrets.token_hex(8)))
-        self._standing = self._ledger.standing = Standing(run, Quiet())
+        self._standing = Standing(run, Quiet())
+        self._ledger.attend(self._standing)
 
     def ask(self) -> Ask | None:
         return self._ledger.ask()
@@ -57,7 +58,7 @@ class Stock:
         self, study: spec.Study, sampler: optuna.samplers.BaseSampler, rungs: Sequence[int] = ()
     ) -> None:
         self._parameters, self._rungs = study.parameters, rungs
-        self._study = optuna.create_study(directions=DIRECTIONS, sampler=sampler)
+        self._study = optuna.create_study(directions=directed(("parameters",)), sampler=sampler)
         self._front = Front()
         self._seen: dict[int, list[float]] = defaultdict(list)
 

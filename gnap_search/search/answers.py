@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
-from gnap_search.search import cluster, patience, storage
+from gnap_search.search import patience, storage
 from gnap_search.search.lock import is_driven, is_looped
 from gnap_search.search.marks import FROM_STUDY, REASON, RETRY_OF, counted, enqueued, not_retried
 from gnap_search.status import State, Status
@@ -44,7 +44,7 @@ def full_status(run: Run) -> Status:
     if not run.searched:
         return _given_status(run)
     present = _trials(run)
-    with cluster.silence(verbose=False):
+    with storage.silence():
         from gnap_search.search import importance  # for two seconds, out of scikit-learn
 
         importances = importance.measured(present, run.study.objectives)
@@ -110,7 +110,7 @@ def _trials(run: Run) -> list[FrozenTrial]:
     if run.launch.storage is None and not (run.folder / "study.db").is_file():
         return []
     storage.refuse_missing(run.folder, run.launch.storage)
-    with cluster.silence(verbose=False):
+    with storage.silence():
         held = storage.connect(run.folder, run.launch.storage)
         try:
             name = storage.name_in(held, run.folder, run.launch.storage)

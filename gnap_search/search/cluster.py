@@ -10,7 +10,6 @@ import os
 import shutil
 import socket
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
@@ -99,21 +98,10 @@ def silence(*, verbose: bool) -> Iterator[None]:
     if verbose:
         yield
         return
-    import optuna
+    from gnap_search.search import storage
 
-    loggers = [logging.getLogger(name) for name in ("ray", "ray.tune", "optuna", "alembic", "sqlalchemy")]
-    before = [logger.level for logger in loggers], optuna.logging.get_verbosity()
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    with warnings.catch_warnings(), _no_obituaries():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, before[0], strict=True):
-                logger.setLevel(level)
-            optuna.logging.set_verbosity(before[1])
+    with storage.silence("ray", "ray.tune"), _no_obituaries():
+        yield
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ from gnap_search.runs import Run
 PATIENCE = 60  # seconds that a writer waits for SQLite's lock
 TRIES, PAUSE = 5, 0.2  # to open a database that somebody else is making, and seconds between two
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR)
-DIRECTIONS = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]  # of accuracy and one cost
+LOGGERS = ("optuna", "alembic", "sqlalchemy")
 
 
 def connect(folder: Path, url: str | None) -> RDBStorage:
@@ -149,6 +150,22 @@ def told_in_a_sentence(folder: Path, way_on: str) -> Iterator[None]:
             f"Study {folder.name!r} cannot write in {folder}: {first_line(cause)}; "
             f"mend that, and go on with {way_on}."
         ) from problem
+
+
+@contextlib.contextmanager
+def silence(*others: str) -> Iterator[None]:
+    """Keep Optuna, what it is built on, and all warnings off the user's terminal, and `others` that log."""
+    loggers = [logging.getLogger(name) for name in (*LOGGERS, *others)]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, before, strict=True):
+                logger.setLevel(level)
 
 
 def shown(address: str) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gnap_search import catalog
+from gnap_search import catalog, spec
+from gnap_search.search import storage
 
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
@@ -72,3 +73,16 @@ def test_a_driver_begins_without_what_takes_seconds() -> None:
     used = "from gnap_search.search import drive, gathering, launch, study"
     loaded = "loaded = {'torch', 'sklearn', 'scipy.stats'} & {*sys.modules}"
     passes(sys.executable, "-c", f"import sys; {used}; {loaded}; assert not loaded, loaded")
+
+
+def test_studies_are_read_without_what_trains_them(tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    folder.mkdir()
+    (folder / "study.toml").write_text(spec.load("digits").to_toml())
+    (folder / "launch.toml").write_text("")
+    held = storage.connect(folder, None)
+    storage.study(held, "one")
+    held.engine.dispose()
+    read = f"(one,) = gnap_search.studies(runs={str(tmp_path)!r}); assert one.state == 'stopped'"
+    loaded = f"loaded = {HEAVY - {'optuna'}} & {{*sys.modules}}"
+    passes(sys.executable, "-c", f"import sys, gnap_search; {read}; {loaded}; assert not loaded, loaded")

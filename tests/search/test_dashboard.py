@@ -115,7 +115,7 @@ def test_nothing_that_is_done_there_reaches_the_study(run: Run) -> None:
 def test_the_database_itself_refuses_to_be_written(run: Run) -> None:
     reading = dashboard._reading(run)
     with pytest.raises(optuna.exceptions.StorageInternalError) as refused:
-        reading.create_new_study(storage.DIRECTIONS, "another")
+        reading.create_new_study(storage.directed(("parameters",)), "another")
     assert "only" in str(refused.value.__cause__), "SQLite: readonly, PostgreSQL: read-only"
     leave(reading)
 
