@@ -10,9 +10,9 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from benchmarks.recording import Recorded
 from gnap_search import spec
 from gnap_search.front import LARGEST, SMALLEST
 from gnap_search.results import Point
-from gnap_search.search.encoding import Encoding
+from gnap_search.search.encoding import Encoding, share
 from gnap_search.search.ledger import Ask
 
 
@@ -53,8 +53,8 @@ class Table:
         _, recorded = recording.read(name)
         self.trainings = recorded[:trainings]
         self.study = spec.load(str(recording.FOLDER / f"{name}.toml"))
-        self._encoding = Encoding(self.study.parameters)
-        self._places = np.array([self._encoding.shares(one.settings) for one in self.trainings])
+        self._searched = Encoding(self.study.parameters).searched
+        self._places = np.array([self._place(one.settings) for one in self.trainings])
 
     @property
     def mean_cost(self) -> float:
@@ -63,10 +63,21 @@ class Table:
 
     def nearest(self, asked: Ask, taken: set[int]) -> int | None:
         """The free training whose settings lie nearest; None when all are taken."""
-        distances = ((self._places - self._encoding.shares(asked.settings)) ** 2).sum(1)
+        distances = ((self._places - self._place(asked.settings)) ** 2).sum(1)
         distances[sorted(taken)] = math.inf
         best = int(np.argmin(distances))
         return None if math.isinf(distances[best]) else best
+
+    def _place(self, settings: Mapping[str, Any]) -> np.ndarray:
+        """Where a configuration lies, from 0 to 1 in each setting; what it leaves out is in the middle."""
+        values = [(one, settings.get(name)) for name, one in self._searched.items()]
+        return np.array(
+            [_chosen(one.choices, value) if one.choices else share(one, value) for one, value in values]
+        )
+
+
+def _chosen(choices: Sequence[Any], value: Any) -> float:
+    return 0.5 if value is None else (choices.index(value) + 0.5) / len(choices)
 
 
 @dataclasses.dataclass(frozen=True)

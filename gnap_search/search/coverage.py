@@ -14,20 +14,20 @@ import numpy as np
 
 from gnap_search import qualified, spec
 from gnap_search.search.encoding import Encoding
+from gnap_search.search.samplers import SPREAD_FIRST
 from gnap_search.settings import Value
 
 LEAST, MOST = 4, 16
 POINTS = 64  # of the sequence, a power of two above MOST: enough to find as many different ones
 LEAN = 2.5  # a share of a range, counted from its cheap end, is raised to this power
-LEARNERS = ("tpe", "gp")  # the samplers that learn from earlier trials
 
 
 def size(study: spec.Study) -> int:
-    """How many proposals are spread out: a third, where the sampler learns from earlier trials.
+    """How many proposals are spread out: a third, where a sampler's model is to learn from them.
 
     Of several methods each should be tried once.
     """
-    if study.sampler not in LEARNERS:
+    if study.sampler not in SPREAD_FIRST:
         return 0
     return min(max(round(study.trials / 3), LEAST, len(study.methods)), MOST, study.trials)
 

@@ -27,28 +27,22 @@ class Encoding:
         """The configuration at these shares, fixed settings included; conditions leave settings out."""
         return draw(self._parameters, _AtShares(dict(zip(self.searched, shares, strict=True))))
 
-    def shares(self, settings: Mapping[str, Any]) -> np.ndarray:
-        """Where a configuration lies; a setting that it leaves out is in the middle."""
-        placed = [_share(one, settings.get(name)) for name, one in self.searched.items()]
-        return np.array(placed, dtype=float)
-
     def features(self, settings: Mapping[str, Any]) -> np.ndarray:
-        """A configuration as a model takes it."""
+        """A configuration as a model takes it; a range that it leaves out is in the middle."""
         told: list[float] = []
         for name, parameter in self.searched.items():
             value = settings.get(name)
             if parameter.choices:
                 told += [float(value == choice) for choice in parameter.choices]
             else:
-                told.append(_share(parameter, value))
+                told.append(share(parameter, value))
         return np.array(told, dtype=float)
 
 
-def _share(parameter: Parameter, value: Any) -> float:
+def share(parameter: Parameter, value: Any) -> float:
+    """Where in its range a value lies, from 0 to 1; None is in the middle."""
     if value is None:
         return 0.5
-    if parameter.choices:
-        return (parameter.choices.index(value) + 0.5) / len(parameter.choices)
     assert parameter.low is not None and parameter.high is not None  # it is searched, and not by choices
     low, high, at = float(parameter.low), float(parameter.high), float(value)
     if parameter.log:

@@ -12,12 +12,12 @@ from gnap_search.errors import UserError
 from gnap_search.results import Point
 from gnap_search.runs import Run
 from gnap_search.search.given import Known
+from gnap_search.search.samplers import LEARNING
 from gnap_search.settings import Value
 from gnap_search.space import draw
 from gnap_search.training.plan import defaults
 
 SAME = ("network", "task", "epochs", "image_size", "training_images", "validation_images", "augmentation")
-LEARNING = ("tpe", "nsgaii", "gp")  # the samplers that look at earlier trials
 
 
 class Misfit(Exception):

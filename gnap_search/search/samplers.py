@@ -13,6 +13,9 @@ from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 
 from gnap_search import spec
 
+LEARNING = ("tpe", "nsgaii", "gp")  # those that look at earlier trials, whoever asked for them
+SPREAD_FIRST = ("tpe", "gp")  # their models need trials all over the space; NSGA-II has a first generation
+
 
 def build(study: spec.Study, asked: int, startup: int) -> BaseSampler:
     """A study's sampler after `asked` trials, of which the first `startup` need not be its own."""

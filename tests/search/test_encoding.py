@@ -21,12 +21,13 @@ SPACE = small_study(
 
 
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=3))
-def test_the_place_of_settings_gives_the_same_settings_again(shares: list[float]):
+def test_settings_are_modelled_where_they_were_drawn(shares: list[float]):
     encoding = Encoding(SPACE)
     settings = encoding.settings(shares)
     assert settings["fixed"] == 5
     assert ("depth" in settings) == (settings["kind"] == "deep")
-    again = encoding.settings(encoding.shares(settings).tolist())
+    rate, *kinds, depth = encoding.features(settings).tolist()
+    again = encoding.settings([rate, (kinds.index(1) + 0.5) / len(kinds), depth])
     assert again.pop("rate") == pytest.approx(settings.pop("rate"))
     assert again == settings
 
