@@ -13,14 +13,13 @@ from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
 from gnap_search.results import Point
 from gnap_search.runs import Run
-from gnap_search.search import cluster, nodes, resources, retraining
+from gnap_search.search import cluster, resources, retraining
 from gnap_search.search.launch import Load, refuse_place
 from gnap_search.search.ledger import Ask
 from gnap_search.search.lock import DriverLock, Lease, refuse_if_at_work
-from gnap_search.search.nodes import Room
 from gnap_search.search.resources import Resources
 from gnap_search.search.retraining import Progress, Retraining, Retrainings
-from gnap_search.search.workers import Workers
+from gnap_search.search.workers import Workers, hired
 
 WAY_ON = "the same command"
 
@@ -86,14 +85,10 @@ class _Drive:
         left = self._retrainings.left
         if not left:
             return Summary((), interrupted=False)
-        available, scratch = ray()
-        cluster.sweep(self._run.folder, kept=scratch)
-        resources.refuse_too_few(available, each, self._launch.address or "this machine")
-        at_once = min(resources.workers(available, each), left)
-        self._listener.study_started(len(self._asked) - left, len(self._asked), at_once, self._front)
-        with nodes.watched(self._launch.address, available, WAY_ON) as present:
-            room = Room(present, each, self._listener)
-            interrupted = self._train(Workers(self._lease, each, scratch, self._listener, WAY_ON, room))
+        with hired(ray, self._launch, self._lease, each, self._listener, WAY_ON) as workers:
+            at_once, every = min(workers.room(), left), len(self._asked)
+            self._listener.study_started(every - left, every, at_once, self._front)
+            interrupted = self._train(workers)
         return Summary(self._failures(), interrupted)
 
     def _train(self, workers: Workers) -> bool:

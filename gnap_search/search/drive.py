@@ -11,13 +11,12 @@ import numpy as np
 from gnap_search import qualified, spec
 from gnap_search.contracts import Data, Listener
 from gnap_search.runs import Run, found_by
-from gnap_search.search import cluster, nodes, resources
+from gnap_search.search import cluster
 from gnap_search.search.ledger import Ask, Ledger
 from gnap_search.search.lock import Lease
-from gnap_search.search.nodes import Room
 from gnap_search.search.resources import Resources
 from gnap_search.search.standing import Standing
-from gnap_search.search.workers import Workers
+from gnap_search.search.workers import Workers, hired
 from gnap_search.status import Ending, Stop
 from gnap_search.training.plan import Plan
 
@@ -38,8 +37,8 @@ class Drive:
         self._data, self._ledger = data, ledger
         self._run = Run(folder.absolute())
         self._lease = Lease.grant(self._run.folder)
-        self.standing = self._ledger.standing = Standing(self._run, listener, launch.timeout)
-        self._ledger.patience = launch.patience_trials
+        self.standing = Standing(self._run, listener, launch.timeout)
+        self._ledger.attend(self.standing, launch.patience_trials)
 
     def to_the_end(self, ray: cluster.Started, trial: Resources, deadline: float | None) -> Ending:
         """Settle every trial, on Ray where there is one to train, and say why that came to its end.
@@ -52,15 +51,10 @@ class Drive:
             return "finished"
         if self._ledger.stalled and not adopted:
             return "patience"
-        available, scratch = ray()
-        cluster.sweep(self._run.folder, kept=scratch)
-        resources.refuse_too_few(available, trial, self._launch.address or "this machine")
-        at_once = min(resources.workers(available, trial), self._ledger.left)
-        self._listener.study_started(self._ledger.done, self._study.trials, at_once, self.standing.front)
         way_on = f"`gnap-search resume {found_by(self._run.folder)}`"
-        with nodes.watched(self._launch.address, available, way_on) as present:
-            room = Room(present, trial, self._listener)
-            workers = Workers(self._lease, trial, scratch, self._listener, way_on, room)
+        with hired(ray, self._launch, self._lease, trial, self._listener, way_on) as workers:
+            at_once = min(workers.room(), self._ledger.left)
+            self._listener.study_started(self._ledger.done, self._study.trials, at_once, self.standing.front)
             stop = self._train(adopted, workers, deadline)
         return (stop or "patience") if self._ledger.left else "finished"
 

@@ -103,10 +103,10 @@ def refuse_place(launch: spec.Launch, folder: Path, machine: Resources, trial: R
         UserError: it does not.
     """
     if launch.address is None:
-        resources.refuse_too_few([machine], trial, "this machine")
+        resources.refuse_too_few([machine], trial, None)
         return
     with cluster.silence(verbose=launch.verbose), cluster.running(launch, machine, folder) as present:
-        resources.refuse_too_few(present, trial, f"the largest node of the cluster at {launch.address}")
+        resources.refuse_too_few(present, trial, launch.address)
 
 
 def _refuse_settings(study: spec.Study) -> None:

@@ -48,15 +48,7 @@ class Ask:
 
 
 class Ledger:
-    """The trials of one study in Optuna. One process writes it, the driver.
-
-    Attributes:
-        standing: what the trials have come to; None as long as nothing is known of that.
-        patience: over how many trials the front may stall before no more are asked; 0 for ever.
-    """
-
-    standing: Standing | None = None
-    patience = 0
+    """The trials of one study in Optuna. One process writes it, the driver."""
 
     def __init__(
         self, trials: optuna.Study, storage: BaseStorage, study: spec.Study, given: Given = Given()
@@ -69,6 +61,8 @@ class Ledger:
         self._discrete = bool(examples) and all(isinstance(value, str | bool | int) for value in examples)
         self._empty = study.front()
         self._roll, self._watch = Roll(), Watch(self._empty)
+        self._standing: Standing | None = None  # until somebody knows what the trials come to
+        self._patience = 0
         self._stalled: bool | None = None  # None where that has to be found out
         self._spread = False  # whether all first proposals have been asked
         self._asked: dict[frozenset[tuple[str, Value]], int] = {}  # settings -> the first trial with them
@@ -81,6 +75,13 @@ class Ledger:
         seed = samplers.seed_after(study, asked)
         self._dice = np.random.default_rng(seed)
         self._slices = Slices(study, seed) if study.sampler == "tpe" and len(study.costs) == 1 else None
+
+    def attend(self, standing: Standing, patience: int = 0) -> None:
+        """Learn from now on from what the trials come to.
+
+        When the front has stalled over `patience` trials, no more are asked; 0 is for ever.
+        """
+        self._standing, self._patience, self._stalled = standing, patience, None
 
     def adopt(self) -> list[Ask]:
         """The trials that an earlier driver left unanswered, to go on with under their own numbers.
@@ -192,12 +193,12 @@ class Ledger:
     def stalled(self) -> bool:
         """Whether the study's patience is over, as of the last trial that was answered.
 
-        It bears with proposals: a configuration that somebody gives is trained all the same.
+        Patience only holds back the sampler's proposals; given configurations are trained in any case.
         """
         if self._stalled is None:
-            ended, standing = self._followed().ended, self.standing
+            ended, standing = self._followed().ended, self._standing
             points, front = (standing.telling, standing.front) if standing else (_none, self._empty)
-            self._stalled = self._watch.stalled(ended, self.patience, points, front)
+            self._stalled = self._watch.stalled(ended, self._patience, points, front)
         return self._stalled and not marks.enqueued(self._twin.trials(TrialState.WAITING))
 
     def settled(self) -> set[int]:
@@ -224,7 +225,7 @@ class Ledger:
 
         None where there is nothing to learn from yet.
         """
-        standing = self.standing
+        standing = self._standing
         if self._slices is None or standing is None:
             return None
         ended, front = self._roll.ended, standing.front
@@ -252,9 +253,9 @@ class Ledger:
 
     def _costs(self, trials: list[FrozenTrial]) -> list[tuple[Settings, float]]:
         """Settings and whole costs of the trials that have begun."""
-        if self.standing is None:
+        if self._standing is None:
             return []
-        costs = [(trial.params, self.standing.cost(trial.number)) for trial in trials]
+        costs = [(trial.params, self._standing.cost(trial.number)) for trial in trials]
         return [(settings, cost) for settings, cost in costs if cost]
 
     def _followed(self) -> Roll:

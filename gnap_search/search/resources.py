@@ -51,12 +51,13 @@ def workers(nodes: Iterable[Resources], trial: Resources) -> int:
     return sum(node.workers(trial) for node in nodes)
 
 
-def refuse_too_few(nodes: Sequence[Resources], trial: Resources, where: str) -> None:
-    """See that at least one trial fits; `where` is this machine, or the largest of the nodes.
+def refuse_too_few(nodes: Sequence[Resources], trial: Resources, address: str | None) -> None:
+    """See that at least one trial fits, on this machine or on a node of the cluster at an address.
 
     Raises:
         UserError: it does not.
     """
+    where = "this machine" if address is None else f"the largest node of the cluster at {address}"
     wishes = {
         "--cpus-per-trial": (trial.cpus, max((node.cpus for node in nodes), default=0), "processors"),
         "--gpus-per-trial": (trial.gpus, max((node.gpus for node in nodes), default=0), "GPUs"),

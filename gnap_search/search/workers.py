@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gnap_search import spec
 from gnap_search.contracts import Data, Listener
 from gnap_search.errors import UserError
-from gnap_search.search import interruption, pace, resources
+from gnap_search.search import cluster, interruption, nodes, pace, resources
 from gnap_search.search.lock import Lease
+from gnap_search.search.nodes import Room
 from gnap_search.search.resources import Resources
 from gnap_search.status import Stop
 from gnap_search.training import sharing
@@ -28,7 +31,7 @@ OUT_OF_TIME = "The time that --timeout gives is over: stopping at the end of the
 
 @dataclasses.dataclass(frozen=True)
 class Workers:
-    """The workers of one driver.
+    """The workers of one driver; `hired` makes them.
 
     Each may write while it has the lease. `room` tells how many there can be by now. `scratch` is for Ray's
     own files, and `way_on` says in the user's words what goes on with their work after an interruption.
@@ -109,3 +112,21 @@ class Workers:
             if proposals.problem is None:
                 raise
             raise proposals.problem from None
+
+
+@contextlib.contextmanager
+def hired(
+    ray: cluster.Started, launch: spec.Launch, lease: Lease, each: Resources, listener: Listener, way_on: str
+) -> Iterator[Workers]:
+    """The workers of the driver that has a lease, for as long as this block lasts; `each` is for one trial.
+
+    What killed drivers of the same folder left of Ray is removed.
+
+    Raises:
+        UserError: no cluster answers, or a trial does not fit into what is there.
+    """
+    available, scratch = ray()
+    cluster.sweep(lease.path.parent, kept=scratch)
+    resources.refuse_too_few(available, each, launch.address)
+    with nodes.watched(launch.address, available, way_on) as present:
+        yield Workers(lease, each, scratch, listener, way_on, Room(present, each, listener))

@@ -207,12 +207,13 @@ def test_a_search_at_one_size_learns_from_what_is_known(held: BaseStorage, tmp_p
         for place, factor in enumerate(factors)
     )
     ledger = driver(held, study, Given(known=theirs))
-    ledger.standing = Standing(Run(tmp_path), Notes())
+    standing = Standing(Run(tmp_path), Notes())
+    ledger.attend(standing)
     asked = []
     for ask in asks(ledger, 12):
         asked.append(float(ask.settings["growth_factor"]))
         point = _by_factor(ask.number, asked[-1])
-        ledger.standing.report(ask.number, [point], None)
+        standing.report(ask.number, [point], None)
         ledger.complete(ask.number, point)
     assert sum(factor < 1.5 for factor in asked) >= 10
 

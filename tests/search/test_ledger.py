@@ -13,10 +13,12 @@ from optuna.trial import TrialState
 
 from gnap_search import spec
 from gnap_search.results import Point
+from gnap_search.runs import Run
 from gnap_search.search import coverage, storage
 from gnap_search.search.ledger import Ask, Ledger
 from gnap_search.search.marks import DISCARDED, ENQUEUED, RETRY_OF, STOPPED
-from tests.search.conftest import a_point, small_study
+from gnap_search.search.standing import Standing
+from tests.search.conftest import Notes, a_point, small_study
 
 CONDITIONAL = {
     "kind": ["plain", "deep"],
@@ -255,10 +257,11 @@ def test_what_a_sequence_leaves_to_chance_is_not_drawn_again_by_the_next_driver(
     assert len(set(asked)) == 9
 
 
-def test_a_given_configuration_is_trained_though_patience_is_over(desk_on_disk):
+def test_a_given_configuration_is_trained_though_patience_is_over(desk_on_disk, tmp_path: Path):
     one = desk_on_disk(trials=9, constraints={"max_params": 1})  # which no point meets
+    (tmp_path / "study.toml").write_text(one.study.to_toml())
     ledger = one.driver()
-    ledger.patience = 1
+    ledger.attend(Standing(Run(tmp_path), Notes()), patience=1)
     for _ in range(2):
         ask = ledger.ask()
         ledger.complete(ask.number, good(ask))
@@ -266,7 +269,7 @@ def test_a_given_configuration_is_trained_though_patience_is_over(desk_on_disk):
     settings = {**ask.settings, "growth_factor": 1.25}
     one.optuna.enqueue_trial(settings, user_attrs={ENQUEUED: 0})
     again = one.driver()
-    again.patience = 1
+    again.attend(Standing(Run(tmp_path), Notes()), patience=1)
     assert not again.stalled and again.ask().settings == settings
     assert again.ask() is None
 

@@ -33,11 +33,14 @@ def test_the_scarcer_one_decides():
 
 def test_more_than_there_is_is_refused():
     few = [Resources(cpus=2, gpus=1)]
-    with pytest.raises(UserError, match="--cpus-per-trial 3 is too much: here has 2 processors"):
-        resources.refuse_too_few(few, Resources(cpus=3, gpus=0), "here")
-    with pytest.raises(UserError, match="--gpus-per-trial 2 is too much: here has 1 GPUs"):
-        resources.refuse_too_few(few, Resources(cpus=1, gpus=2), "here")
-    resources.refuse_too_few(few, Resources(cpus=2, gpus=1), "here")
+    with pytest.raises(UserError, match="--cpus-per-trial 3 is too much: this machine has 2 processors"):
+        resources.refuse_too_few(few, Resources(cpus=3, gpus=0), None)
+    with pytest.raises(UserError, match="--gpus-per-trial 2 is too much: this machine has 1 GPUs"):
+        resources.refuse_too_few(few, Resources(cpus=1, gpus=2), None)
+    resources.refuse_too_few(few, Resources(cpus=2, gpus=1), None)
+
+
+THERE = "10.0.0.1:6379"
 
 
 def test_a_trial_takes_all_that_it_needs_from_one_node():
@@ -45,12 +48,15 @@ def test_a_trial_takes_all_that_it_needs_from_one_node():
     assert resources.workers([head, small, large], Resources(cpus=2, gpus=0)) == 3
     assert resources.workers([head, small, large], Resources(cpus=2, gpus=1)) == 1
     assert resources.workers([head], Resources(cpus=0.5, gpus=0)) == resources.workers([], head) == 0
-    with pytest.raises(UserError, match="--cpus-per-trial 8 is too much: there has 5 processors"):
-        resources.refuse_too_few([small, large], Resources(cpus=8, gpus=0), "there")
+    with pytest.raises(
+        UserError,
+        match=f"8 is too much: the largest node of the cluster at {THERE} has 5 processors",
+    ):
+        resources.refuse_too_few([small, large], Resources(cpus=8, gpus=0), THERE)
     with pytest.raises(UserError, match="no single node has as many of both"):
-        resources.refuse_too_few([small, large], Resources(cpus=4, gpus=1), "there")
-    with pytest.raises(UserError, match="there has 0 processors"):
-        resources.refuse_too_few([], Resources(cpus=1, gpus=0), "there")
+        resources.refuse_too_few([small, large], Resources(cpus=4, gpus=1), THERE)
+    with pytest.raises(UserError, match=f"{THERE} has 0 processors"):
+        resources.refuse_too_few([], Resources(cpus=1, gpus=0), THERE)
 
 
 def test_a_trial_computes_with_its_own_processors():
