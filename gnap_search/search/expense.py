@@ -40,7 +40,7 @@ class Expense:
             )
 
     def __call__(self, settings: Mapping[str, Any]) -> float:
-        """The logarithm of the cost, to base 10, but for a constant as long as nothing is known."""
+        """Predicted log10 of the cost; while nothing is known, up to an unknown constant."""
         return self._mean + float((self._encoding.features(settings) - self._middle) @ self._slopes)
 
     def _fit(self, inputs: np.ndarray, costs: np.ndarray) -> None:

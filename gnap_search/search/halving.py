@@ -34,7 +34,11 @@ Place = tuple[float, ...]  # the logarithm of each cost, and the error
 
 @dataclasses.dataclass
 class _Career:
-    """How far a trial has come: its cost, and the rung that it was judged at last."""
+    """How far a trial has come.
+
+    `cost` is that of its epochs so far, in MACs an image; `rung` the one at which it was judged last, None
+    before that; `grown` the last epoch after which it grew, and 0 before there is one.
+    """
 
     cost: float = 0.0
     rung: int | None = None

@@ -3,7 +3,7 @@
 A FAIL trial has `reason` where training failed, or `discarded` where it was never trained (asked twice the
 same, or its driver died while asking). What retries a failed one has `retry_of`, what was stopped early
 `stopped_after`. What a study was given has its place there: `enqueued` at a trial that came of a
-configuration, `known` at a COMPLETE one of another study, which `from_study` names and which owns it.
+configuration, `known` on a COMPLETE trial taken over from another study; `from_study` names that study.
 """
 
 from __future__ import annotations

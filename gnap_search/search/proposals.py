@@ -135,7 +135,7 @@ class Proposals(Searcher):
     def broken(self, trial_id: str, reason: str) -> None:
         """A trial's worker process has died; the next one goes on, unless the trial does not get any further.
 
-        A trial that gets on is not what its workers died of: nodes may leave a cluster time and again.
+        Deaths are counted per epoch: if the trial has progressed since the last one, it is not to blame.
         """
         ask = self._running.pop(trial_id)
         last = self._following.last(ask.number)

@@ -47,7 +47,7 @@ class Retraining:
         return {point.epoch: point for point in History(self.folder / "history.jsonl")}
 
     def confirms(self, kept: Mapping[str, Confirmed]) -> bool:
-        """Whether all that it can tell is told."""
+        """Whether each of its points already has a repeat with this seed."""
         return all(point.id in kept and self.plan.seed in kept[point.id].seeds for point in self.points)
 
 

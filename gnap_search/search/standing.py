@@ -28,7 +28,7 @@ class Standing:
         self._halving = (
             ParetoHalving(self._epochs, costs) if run.study.scheduler == "pareto-halving" else None
         )
-        # An earlier driver went on beyond all points but the newest, whatever is thought of them now.
+        # Only the verdict at the newest point is still open: the earlier driver trained past all others.
         judged = {trial: self._judged(points.values()) for trial, points in self._points.items()}
         self._verdicts = {trial: verdicts[-1] for trial, verdicts in judged.items() if verdicts}
 

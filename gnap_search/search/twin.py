@@ -33,7 +33,8 @@ class Twin:
         for name, value in self._noted.items():
             self._memory.set_study_system_attr(self._quick_id, name, value)
         self._quick.add_trials(kept.get_trials(deepcopy=False))
-        self._queued = {trial.number for trial in self.trials(TrialState.WAITING)}  # by others
+        # queued in the storage by another program, not by this driver
+        self._queued = {trial.number for trial in self.trials(TrialState.WAITING)}
 
     def sampled_by(self, sampler: optuna.samplers.BaseSampler) -> None:
         """Ask this sampler from now on."""
