@@ -23,7 +23,7 @@ from gnap_search.errors import UserError
 from gnap_search.front import Budget, Front
 from gnap_search.refit import refit
 from gnap_search.report.quiet import Quiet
-from gnap_search.results import History, Point
+from gnap_search.results import History, Point, network
 from gnap_search.runs import Run
 from gnap_search.training import loop
 from gnap_search.training.plan import Plan
@@ -129,11 +129,11 @@ def test_whatever_may_be_wanted_is_kept(
         trial = cast(Trial, SimpleNamespace(points=points, folder=Path(place)))
         (trial.folder / "models").mkdir()
         for point in points:
-            refits._network(trial.folder, point).touch()
+            network(trial.folder, point.epoch).touch()
         refits._drop_needless(trial)
         for limits in (Budget(), *(Budget(most, macs) for most in range(1, 5) for macs in (2, None))):
             wanted = refits._wanted(points, limits)
-            assert wanted is None or refits._network(trial.folder, wanted).exists()
+            assert wanted is None or network(trial.folder, wanted.epoch).exists()
 
 
 def test_one_that_was_broken_off_goes_on_and_one_that_has_ended_is_not_repeated(
