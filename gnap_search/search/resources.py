@@ -12,6 +12,7 @@ from pathlib import Path
 from gnap_search import spec
 from gnap_search.errors import UserError
 
+PARTS = 10_000  # of a processor or a GPU: Ray counts in ten-thousandths
 TOLERANCE = 0.05  # 0.33 is meant as a third
 
 
@@ -98,10 +99,10 @@ def _cpus() -> int:
 def _share(flag: str, value: float) -> float:
     if value >= 1 and value == int(value):
         return value
-    if value < 1:
+    if 1 / PARTS <= value < 1:
         parts = round(1 / value)
-        if 1 < parts <= 10_000 and abs(value * parts - 1) < TOLERANCE:
-            return math.floor(10_000 / parts) / 10_000  # Ray counts in ten-thousandths
+        if parts > 1 and abs(value * parts - 1) < TOLERANCE:
+            return math.floor(PARTS / parts) / PARTS
     raise UserError(f"{flag} {value:g} should be a whole number, or a share of one like 0.5, 0.33 or 0.25.")
 
 

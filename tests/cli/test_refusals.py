@@ -80,6 +80,7 @@ REFUSED = [
         "growth_factor is too large: a number has at most 308",
     ),
     (["pareto", "--cpus-per-trial", "1.5"], "should be a whole number, or a share of one"),
+    (["pareto", "--cpus-per-trial", "1e-320"], "should be a whole number, or a share of one"),
     (["pareto", "--cpus-per-trial", "4096"], "--cpus-per-trial 4096 is too much"),
     (["pareto", "--gpus-per-trial", "99"], "--gpus-per-trial 99 is too much"),
     (["pareto", "--storage", "nonsense://x"], "--storage nonsense://x cannot be used"),
