@@ -42,7 +42,7 @@ def prepare() -> None:
     """Let what is printed end in no traceback, for want of a character or of room on a disk."""
     codecs.register_error(AS_FAR_AS_POSSIBLE, _as_far_as_possible)
     if sys.stderr is None:  # closed, and Ray wants one
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (open for as long as the program)
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")  # for as long as the program
     if isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr.reconfigure(errors=AS_FAR_AS_POSSIBLE)
     if isinstance(out := sys.stdout, io.TextIOWrapper):

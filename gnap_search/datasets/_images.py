@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import math
@@ -145,12 +146,10 @@ def _common_size(paths: Sequence[Path]) -> tuple[int, int] | None:
 
 def _file_size(path: Path) -> tuple[int, int] | None:
     """Width and height as the file's header tells; None where it cannot be read, which `read` tells."""
-    try:
-        with Image.open(path) as image:
-            lies = image.format != "TIFF" and _orientation(image) > 4  # a TIFF's size is told as it stands
-            return image.size[::-1] if lies else image.size
-    except Exception:  # noqa: BLE001 (decoders raise whatever they like; where it is read, that is told)
-        return None
+    with contextlib.suppress(Exception), Image.open(path) as image:  # decoders raise whatever they like
+        lies = image.format != "TIFF" and _orientation(image) > 4  # a TIFF's size is told as it stands
+        return image.size[::-1] if lies else image.size
+    return None
 
 
 def _cut_away(paths: Sequence[Path]) -> float:
@@ -175,7 +174,7 @@ def _fill(pixels: np.ndarray, paths: Sequence[Path], start: int) -> list[Failure
     for index in range(start, min(start + BATCH, len(paths))):
         try:
             image = _decode(paths[index], (pixels.shape[3], pixels.shape[2]))
-        except Exception as problem:  # noqa: BLE001 (of a damaged file, decoders raise whatever they like)
+        except Exception as problem:  # noqa: BLE001  # of a damaged file, decoders raise whatever they like
             failures.append((paths[index], first_line(problem)))
             continue
         values = np.asarray(image)
@@ -197,10 +196,9 @@ def _decode(path: Path, size: tuple[int, int]) -> Image.Image:
 
 def _orientation(image: Image.Image) -> int:
     """How a camera was held, 1 to 8; 1 also where the file does not say so in a way that can be read."""
-    try:
+    with contextlib.suppress(Exception):  # cameras write damaged tags beside pixels that are in order
         return int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # noqa: BLE001 (cameras write damaged tags beside pixels that are in order)
-        return 1
+    return 1
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
