@@ -8,6 +8,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import DBAPIError
 
+from gnap_search import spec
 from gnap_search.errors import UserError
 from gnap_search.runs import Run
 from gnap_search.search import patience, storage
@@ -120,7 +121,7 @@ def _trials(run: Run) -> list[FrozenTrial]:
                 raise storage.lost(run, held) from None
             return []
         except (optuna.exceptions.StorageInternalError, DBAPIError) as problem:
-            address = storage.shown(run.launch.storage or storage.own(run.folder))
+            address = spec.without_password(run.launch.storage or storage.own(run.folder))
             cause = storage.first_line(problem.__cause__ or problem)
             raise UserError(f"The storage {address} cannot be read: {cause}; restore it.") from None
         finally:

@@ -133,7 +133,7 @@ def _reading(run: Run) -> RDBStorage:
     if not address.startswith("postgresql"):
         raise UserError(
             f"The dashboard reads studies in SQLite and PostgreSQL, and {run.name} is in "
-            f"{storage.shown(address)}; gnap-search report shows it."
+            f"{spec.without_password(address)}; gnap-search report shows it."
         )
     only_reading = {"options": "-c default_transaction_read_only=on"}
     with _in_a_sentence(run):

@@ -42,11 +42,13 @@ def connect(folder: Path, url: str | None) -> RDBStorage:
         # What could not be read as a number may be a part of the password.
         reason = "its port is no number" if isinstance(problem, ValueError) else first_line(problem)
         raise UserError(
-            f"--storage {shown(address)} cannot be used ({reason}); it should look like "
+            f"--storage {spec.without_password(address)} cannot be used ({reason}); it should look like "
             "postgresql+psycopg://user@host/database, with its driver installed."
         ) from None
     except (sql.DBAPIError, RuntimeError) as problem:
-        raise UserError(f"The storage {shown(address)} cannot be opened: {first_line(problem)}.") from None
+        raise UserError(
+            f"The storage {spec.without_password(address)} cannot be opened: {first_line(problem)}."
+        ) from None
 
 
 def _made_or_found(address: str, arguments: dict[str, Any]) -> RDBStorage:
@@ -166,11 +168,6 @@ def silence(*others: str) -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, before, strict=True):
                 logger.setLevel(level)
-
-
-def shown(address: str) -> str:
-    """An address as messages have it."""
-    return spec.without_password(address)
 
 
 def first_line(problem: BaseException) -> str:

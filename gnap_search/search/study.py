@@ -151,7 +151,7 @@ def _refuse_other_data(folder: Path, digest: str) -> None:
 def _refuse_other_storage(run: Run, launch: spec.Launch) -> None:
     kept, asked = (url and spec.from_anywhere(url) for url in (run.launch.storage, launch.storage))
     if kept != asked:
-        kept = storage.shown(kept) if kept else "its own study.db"
+        kept = spec.without_password(kept) if kept else "its own study.db"
         raise UserError(f"Study {run.name!r} keeps its trials in {kept}; give the same --storage as then.")
 
 
