@@ -3,9 +3,9 @@
     python -m benchmarks.equal_cost runs/digits-methods > digits-methods-equal-cost.toml
 
 Equal epochs favour what trains large networks. Here every training may take as many multiply-accumulates as
-those of the first method take on average. What a training takes an epoch is what its mean over seeds took;
-a network that is much smaller than others gets no more than `MOST` times its epochs, and so costs less, and
-one that is much larger no fewer than `LEAST` times its epochs, and so costs more.
+those of the first method take on average, or `--times` as many. What a training takes an epoch is what its
+mean over seeds took; a network that is much smaller than others gets no more than `MOST` times its epochs,
+and so costs less, and one that is much larger no fewer than `LEAST` times its epochs, and so costs more.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from gnap_search.training.plan import Plan
 LEAST, MOST = 0.25, 4.0  # of the epochs that a training had
 
 
-def once_more(run: Run) -> Configurations:
-    """The trainings of a run, with other epochs."""
+def once_more(run: Run, times: float = 1.0) -> Configurations:
+    """The trainings of a run, each for so many epochs as cost `times` what one of the first method did."""
     configurations = repeated(run.results)
-    allowed = statistics.fmean(_cost(one) for one in configurations if one.method == configurations[0].method)
+    first = [_cost(one) for one in configurations if one.method == configurations[0].method]
+    allowed = times * statistics.fmean(first)
     plans = [plan for one in configurations for plan in _longer(run, one, allowed / _cost(one))]
     return Configurations(tuple(dataclasses.replace(plan, trial=number) for number, plan in enumerate(plans)))
 
@@ -50,7 +51,9 @@ def main() -> None:
         prog="python -m benchmarks.equal_cost", description=__doc__.partition("\n")[0]
     )
     parser.add_argument("run", type=Path, help="the folder of given trainings that have finished")
-    sys.stdout.write(once_more(Run(parser.parse_args().run)).to_toml())
+    parser.add_argument("--times", type=float, default=1.0, help="how many times that cost (default: 1)")
+    arguments = parser.parse_args()
+    sys.stdout.write(once_more(Run(arguments.run), arguments.times).to_toml())
 
 
 if __name__ == "__main__":

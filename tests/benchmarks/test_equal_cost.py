@@ -41,3 +41,13 @@ def test_every_training_may_cost_what_the_first_method_does_as_far_as_that_is_se
     ]
     assert [plan.seed for plan in asked.plans] == [1, 2] * 4
     assert [plan.trial for plan in asked.plans] == [*range(8)]
+
+
+def test_the_first_method_too_may_train_for_longer_at_a_multiple_of_its_cost(run: Run) -> None:
+    asked = equal_cost.once_more(run, times=2.0)
+    assert [(plan.method, plan.epochs) for plan in asked.plans[::2]] == [
+        ("gnap", 20),
+        ("rigl", 40),
+        ("dense", 40),
+        ("magnitude", 40),
+    ]
