@@ -30,7 +30,8 @@ def load(
 ) -> Data:
     """The data set that torchvision calls `kind`; `classes` defaults to torchvision's names.
 
-    torchvision knows the MD5 of the gzipped files; `checksums` tells it for the unpacked ones.
+    torchvision knows the MD5 of the gzipped files, and `checksums` tells that of the unpacked ones: either is
+    enough.
 
     Raises:
         UserError: a file is missing or damaged, or cannot be downloaded.
@@ -65,13 +66,26 @@ def _read(title: str, path: Path, dimensions: int, known: Mapping[str, str]) -> 
     path = next(version for version in versions if version.is_file())
     try:
         blob = path.read_bytes()
-        if path.name in known and hashlib.md5(blob, usedforsecurity=False).hexdigest() != known[path.name]:
+        content = gzip.decompress(blob) if path.suffix == ".gz" else blob
+        if not _is_published(path, blob, content, known):
             raise _torchvision.damaged(title, path)
-        return parse(gzip.decompress(blob) if path.suffix == ".gz" else blob, dimensions)
-    except (ValueError, EOFError, zlib.error):
+        return parse(content, dimensions)
+    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile):
         raise _torchvision.damaged(title, path) from None
     except OSError as problem:
         raise UserError(f"Cannot read {path}: {problem.strerror or problem}.") from None
+
+
+def _is_published(path: Path, blob: bytes, content: bytes, known: Mapping[str, str]) -> bool:
+    """Whether a file or what it unpacks to is as published: some distribute these files compressed anew.
+
+    A file of which neither checksum is known counts as published.
+    """
+    given = {path.name: blob, path.name.removesuffix(".gz"): content}
+    checked = [name for name in given if name in known]
+    return not checked or any(
+        hashlib.md5(given[name], usedforsecurity=False).hexdigest() == known[name] for name in checked
+    )
 
 
 def parse(blob: bytes, dimensions: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from gnap_search.datasets import _torchvision, mnist
+from gnap_search.datasets import _torchvision, fashion_mnist, mnist
 from gnap_search.training import augment
 
 SIZES = {"train": 40, "t10k": 20}
@@ -75,7 +75,9 @@ def mnist_like(tmp_path, monkeypatch):
             path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
         resources = [(file, md5(raw / file)) for file, _ in source.resources]
         monkeypatch.setattr(source, "resources", resources)
-        monkeypatch.setattr(mnist, "UNPACKED", {file[:-3]: md5(raw / file[:-3]) for file, _ in resources})
+        for known in (mnist, fashion_mnist):
+            unpacked = {file[:-3]: md5(raw / file[:-3]) for file, _ in resources}
+            monkeypatch.setattr(known, "UNPACKED", unpacked)
         return tmp_path
 
     return write

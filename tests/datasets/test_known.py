@@ -86,6 +86,23 @@ def test_a_damaged_mnist_file_is_named(damage, version, mnist_like):
         datasets.load("mnist", root)
 
 
+def test_a_file_may_have_been_compressed_anew(mnist_like):
+    raw = mnist_like("FashionMNIST") / "FashionMNIST/raw"
+    for path in raw.glob("*.gz"):
+        path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), 1))
+        path.with_suffix("").unlink()
+    assert len(datasets.load("fashion-mnist", raw.parents[1]).test) == 20
+
+
+def test_a_file_compressed_anew_must_have_the_published_content(mnist_like):
+    raw = mnist_like("FashionMNIST") / "FashionMNIST/raw"
+    path = raw / "train-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-1] + b"!"))
+    path.with_suffix("").unlink()
+    with pytest.raises(UserError, match=f"{path} is damaged"):
+        datasets.load("fashion-mnist", raw.parents[1])
+
+
 @pytest.mark.parametrize(
     "damage", [b"", b"\0\0\x08\x03\0\0", b"not IDX at all, and yet long enough for a header"]
 )
