@@ -87,7 +87,10 @@ def _parameter(text: str) -> Any:
 
 
 DatasetFlag = Annotated[
-    str, Flag("A data set's name, a folder of images, or package.module:function; by default digits.")
+    str,
+    Flag(
+        "A data set's name, a folder of images, an .npz file, or package.module:function; by default digits."
+    ),
 ]
 MethodFlag = Annotated[str, Flag("How networks grow and prune themselves.")]
 MethodsFlag = Annotated[

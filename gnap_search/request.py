@@ -90,14 +90,14 @@ def read(path: Path) -> spec.Study | spec.SpaceFile:
 
 def name(dataset: str, method: str) -> str:
     """The name that a study goes by when none is given: data set and method, safe as a folder's name."""
-    if may_be_folder(dataset):
-        dataset = Path(dataset).resolve().name
+    if may_be_path(dataset):
+        dataset = Path(dataset).resolve().name.removesuffix(datasets.ARCHIVE)
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{dataset}-{method}").lstrip("-._")
     return safe[-100:].lstrip("-._")
 
 
-def may_be_folder(dataset: str) -> bool:
-    """Whether a data set's name is that of no known one and of no function, and so a folder's."""
+def may_be_path(dataset: str) -> bool:
+    """Whether a data set's name is that of no known one and of no function, and so a folder's or file's."""
     return dataset not in catalog.names("datasets") and not datasets.FUNCTION.fullmatch(dataset)
 
 
@@ -187,13 +187,14 @@ def _is_fixed(written: Any) -> bool:
 
 def _from_anywhere(dataset: str) -> str:
     """A data set's name as it holds in any working directory: a path becomes absolute."""
-    folder = datasets.folder(dataset) if may_be_folder(dataset) else None
-    return str(folder.resolve()) if folder else dataset
+    place = datasets.place(dataset) if may_be_path(dataset) else None
+    return str(place.resolve()) if place else dataset
 
 
 def _refuse_unknown_dataset(dataset: str, source: str) -> None:
     known = catalog.names("datasets")
-    if may_be_folder(dataset) and datasets.folder(dataset) is None:
+    if may_be_path(dataset) and datasets.place(dataset) is None:
         raise UserError(
-            f"{source}: dataset = {dataset!r} is no data set and no folder; {nearest(dataset, known)}"
+            f"{source}: dataset = {dataset!r} is no data set and no {datasets.kind(dataset)}; "
+            f"{nearest(dataset, known)}"
         )

@@ -374,10 +374,11 @@ def evaluate(model: Path, **on: Unpack[Evaluating]) -> Evaluation:
     if split not in get_args(SplitName):
         raise UserError(f"Unknown split {split!r}; it should be train, validation, test or all.")
     dataset, size = str(on.get("dataset", request.DEFAULT_DATASET)), spec.image_size(on.get("image_size"))
-    if split == "all" and request.may_be_folder(dataset):
+    is_folder = request.may_be_path(dataset) and datasets.folder(dataset) is not None
+    if split == "all" and is_folder:
         shape, classes = made_for(Path(model))
         return evaluated(Path(model), datasets.labelled(dataset, shape, classes), split)
-    if size is None and request.may_be_folder(dataset):
+    if size is None and is_folder:
         size = side_of(Path(model))
     data = datasets.load(dataset, on.get("data_root"), image_size=size, download=on.get("download", True))
     return evaluated(Path(model), data, split)
@@ -566,30 +567,30 @@ def _data(run: Run, elsewhere: Located) -> Data:
 
 
 def _finding(run: Run, elsewhere: Located) -> Load:
-    """What loads the data of a study that exists: its folder of images may have been moved."""
+    """What loads the data of a study that exists: its images may have been moved."""
     return functools.partial(_load, moved=_moved(run, elsewhere))
 
 
 def _moved(run: Run, elsewhere: Located) -> Path | None:
-    """Where a study's folder of images lies now, if it was moved.
+    """Where a study's folder or file of images lies now, if it was moved.
 
-    What is told now counts. What the last launch was told counts only where the folder is gone: before
+    What is told now counts. What the last launch was told counts only where the images are gone: before
     folders could be moved, it said nothing of them.
 
     Raises:
-        UserError: the folder is gone, and nothing tells where to.
+        UserError: they are gone, and nothing tells where to.
     """
     from gnap_search import datasets
 
-    folder, told = run.study.dataset, elsewhere.get("data_root")
-    if not request.may_be_folder(folder):
+    named, told = run.study.dataset, elsewhere.get("data_root")
+    if not request.may_be_path(named):
         return None
-    if told is None and datasets.folder(folder) is None:
+    if told is None and datasets.place(named) is None:
         told = run.launch.data_root
         if told is None:
             raise UserError(
-                f"There is no folder {folder} any more, and study {run.name!r} is on its images; "
-                "name where they lie now with --data-root."
+                f"There is no {datasets.kind(named)} {named} any more, and study {run.name!r} is on its "
+                "images; name where they lie now with --data-root."
             )
     return None if told is None else Path(told)
 

@@ -1,4 +1,4 @@
-"""Data sets: one file each, and what else `--dataset` takes: a folder of images or one's own function."""
+"""Data sets: one file each, and what else `--dataset` takes: a folder, an `.npz` file, one's own function."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from gnap_search.errors import UserError, nearest
 from gnap_search.structure import Shape
 
 FUNCTION = re.compile(r"[\w.]+:[\w.]+")
-PATH = re.compile(r"[~.]|.*[/\\]")
+PATH = re.compile(r"[~.]|.*[/\\]|.*\.npz$", re.IGNORECASE)
+ARCHIVE = ".npz"  # the ending of a file of arrays
 
 
 def load(
@@ -29,11 +30,11 @@ def load(
     validation_images: int | None = None,
     download: bool = True,
 ) -> Data:
-    """The data set behind a name, a path to a folder of images, or `package.module:function`.
+    """The data set behind a name, a path to images, or `package.module:function`.
 
     A known name wins over a folder of the same name in the current directory; `./mnist` means the folder.
     `root` is where the known ones lie or are downloaded to, by default a cache folder of the user, and
-    `moved` where a folder of images lies now, if that is not where its name says.
+    `moved` where a folder of images, or a file of them, lies now, if that is not where its name says.
     `image_size` is the side in pixels that a folder's images are resized to. Of the training split only
     `training_images` are kept; of the validation split only `validation_images`, and its others are trained
     on too. Both choices are the same ones every time; the test split is what it is.
@@ -99,10 +100,25 @@ def labelled(name: str, shape: Shape, classes: Sequence[str] = ()) -> Data:
     return _folder.labelled(name, images, shape, classes)
 
 
+def place(name: str) -> Path | None:
+    """The folder or `.npz` file that a data set's name means, where there is one."""
+    return folder(name) or _archive_file(name)
+
+
 def folder(name: str) -> Path | None:
     """The folder that a data set's name means, where there is one."""
-    place = os.path.expanduser(name)  # leaves an unknown ~user as it is, where pathlib raises
-    return Path(place) if name and os.path.isdir(place) else None  # and this is False for whatever cannot be
+    where = os.path.expanduser(name)  # leaves an unknown ~user as it is, where pathlib raises
+    return Path(where) if name and os.path.isdir(where) else None  # and this is False for whatever cannot be
+
+
+def kind(name: str) -> str:
+    """What a path would be, whether it is there or not: a file or a folder."""
+    return "file" if name.lower().endswith(ARCHIVE) else "folder"
+
+
+def _archive_file(name: str) -> Path | None:
+    where = os.path.expanduser(name)
+    return Path(where) if kind(where) == "file" and os.path.isfile(where) else None
 
 
 def refuse_within(name: str, place: Path, flag: str) -> None:
@@ -142,20 +158,23 @@ def _whole(
         from gnap_search.datasets import _folder
 
         return _folder.load(name, images, image_size)
+    if (file := _archive_file(str(moved or name))) is not None:
+        from gnap_search.datasets import _archive
+
+        return _of_size(_archive.load(name, file), image_size)
     raise UserError(_unknown(name, moved))
 
 
 def _unknown(name: str, moved: Path | None) -> str:
-    place = str(moved or name)
-    if os.path.isfile(os.path.expanduser(place)):
-        return f"{place} is a file; a data set is a folder with a subfolder of images for each class."
+    where = str(moved or name)
+    expected = "is a folder with a subfolder of images for each class, or an .npz file of arrays"
+    if os.path.isfile(os.path.expanduser(where)):
+        return f"{where} is a file; a data set {expected}."
     if moved or PATH.match(name):
-        return (
-            f"There is no folder {place}; a data set of images is a folder with a subfolder for each class."
-        )
+        return f"There is no {kind(where)} {where}; a data set of images {expected}."
     return (
-        f"Unknown data set {name!r}; {nearest(name, catalog.names('datasets'))} A folder of images is "
-        "written as a path (./photos), a function of your own as package.module:function."
+        f"Unknown data set {name!r}; {nearest(name, catalog.names('datasets'))} A folder of images or a file "
+        "is written as a path (./photos), a function of your own as package.module:function."
     )
 
 

@@ -20,17 +20,6 @@ from gnap_search.datasets import _images, _splits
 from gnap_search.errors import UserError
 from gnap_search.structure import Shape
 
-PARTS = {
-    "train": "train",
-    "training": "train",
-    "dev": "validation",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
-"""A subfolder's name, whatever its case -> split."""
 MOST_KINDS = 3  # of files that are passed over; the others are told together
 
 Listing = dict[str, list[Path]]
@@ -90,7 +79,7 @@ def labelled(name: str, folder: Path, shape: Shape, classes: Sequence[str]) -> D
 
 def _all_parts(folder: Path) -> list[Path]:
     """The folders that hold the classes: the splits, whichever there are, or the folder itself."""
-    splits = [place for place in _subfolders(folder) if place.name.lower() in PARTS]
+    splits = [place for place in _subfolders(folder) if place.name.lower() in _splits.PARTS]
     return [place for place in splits if _subfolders(place)] or [folder]
 
 
@@ -114,7 +103,7 @@ def _parts(folder: Path) -> dict[str, Path]:
     named: dict[str, Path] = {}
     subfolders = _subfolders(folder)
     for place in subfolders:
-        part = PARTS.get(place.name.lower())
+        part = _splits.PARTS.get(place.name.lower())
         if part in named:
             raise UserError(f"{folder} has both {named[part].name} and {place.name}; keep one of them.")
         if part is not None:
@@ -138,7 +127,7 @@ def _refuse_unknown_splits(folder: Path, subfolders: list[Path]) -> None:
         )
     if len(inner) < 2 or len(inner[0]) < 2 or any(names != inner[0] for names in inner):
         return
-    if all(name.lower() in PARTS for name in inner[0]):
+    if all(name.lower() in _splits.PARTS for name in inner[0]):
         example = subfolders[0].name
         raise UserError(
             f"{folder} has its splits inside of its classes ({outer}); put classes into splits, as "
@@ -153,7 +142,7 @@ def _refuse_unknown_splits(folder: Path, subfolders: list[Path]) -> None:
 
 def _hinted(name: str) -> set[str]:
     """The splits that a part of a folder's name is a usual name of, as in training_set or seg_test."""
-    return {PARTS[word] for word in re.findall(r"[a-z]+", name.lower()) if word in PARTS}
+    return {_splits.PARTS[word] for word in re.findall(r"[a-z]+", name.lower()) if word in _splits.PARTS}
 
 
 def _list(folder: Path) -> Listing:

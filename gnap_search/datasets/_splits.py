@@ -13,6 +13,17 @@ from gnap_search.errors import UserError
 
 SEED = 1789  # of the splits alone: a study's seed must not change what its test images are
 NAMES = ("train", "validation", "test")
+PARTS = {
+    "train": "train",
+    "training": "train",
+    "dev": "validation",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""What splits are usually called, in small letters -> split."""
 SHARE = 0.15  # of the images, for validation and for test
 MOST_VALIDATION = 5_000  # images: it is scored after every epoch, and more would tell hardly more
 COLOUR = ("crop", "flip")  # a mirrored photograph is a photograph

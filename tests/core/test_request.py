@@ -91,6 +91,8 @@ def test_a_fault_in_the_base_is_told_by_its_file(elsewhere: Path) -> None:
 def test_a_folder_is_meant_from_anywhere(elsewhere: Path) -> None:
     (elsewhere / "photos").mkdir()
     assert request.study({"dataset": "./photos"}).dataset == str(elsewhere / "photos")
+    (elsewhere / "photos.npz").touch()
+    assert request.study({"dataset": "photos.npz"}).dataset == str(elsewhere / "photos.npz")
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,7 @@ def test_a_folder_is_meant_from_anywhere(elsewhere: Path) -> None:
     [
         ("cifar10", "cifar10-gnap"),
         ("/data/my photos/", "my-photos-gnap"),
+        ("/data/photos.npz", "photos-gnap"),
         ("package.module:function", "package.module-function-gnap"),
         ("/", "gnap"),
         ("/data/" + "x" * 300, "x" * 95 + "-gnap"),
@@ -200,6 +203,7 @@ def test_bundled_files_are_without_faults(kind: str) -> None:
     [
         ('datset = "mnist"\ntrials = 3', "unknown key 'datset'; did you mean 'dataset'?"),
         ('dataset = "mnits"', "dataset = 'mnits' is no data set and no folder; did you mean 'mnist'?"),
+        ('dataset = "mnits.npz"', "dataset = 'mnits.npz' is no data set and no file;"),
         ('method = "gnap"\n[parameters]\npruning_strenth = 1', "Unknown setting 'pruning_strenth'"),
         ('method = "gnap"', "the key 'parameters' is missing."),
         ("x = [", "is not valid TOML"),
