@@ -97,7 +97,9 @@ MethodsFlag = Annotated[
     str, Flag("How networks grow and prune themselves; a search chooses between several, as in gnap,rigl.")
 ]
 NetworkFlag = Annotated[str, Flag("The architecture.")]
-ImageSizeFlag = Annotated[int, Flag("Height and width to which a folder's images are resized.")]
+ImageSizeFlag = Annotated[
+    int, Flag("Height and width to which the images of a folder or an .npz file are resized.")
+]
 TrainingImagesFlag = Annotated[
     int, Flag("Train on so many of the training images alone, a fixed choice with every class's share.")
 ]

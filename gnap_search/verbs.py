@@ -358,9 +358,9 @@ def budget(limits: Limited) -> Budget:
 def evaluate(model: Path, **on: Unpack[Evaluating]) -> Evaluation:
     """Accuracy, parameters, MACs, size and latency of an exported file.
 
-    The images of a folder get the size that the file takes, unless another is asked for. With the split `all`
-    every image of a folder is scored, whatever splits it has and however few there are; classes may be
-    missing.
+    The images of a folder, or of an `.npz` file, get the size that the model takes, unless another is asked
+    for. With the split `all` every image of a folder is scored, whatever splits it has and however few there
+    are; classes may be missing.
 
     Raises:
         UserError: the file or the data set is not there, or the one was not made for the other.
@@ -374,11 +374,11 @@ def evaluate(model: Path, **on: Unpack[Evaluating]) -> Evaluation:
     if split not in get_args(SplitName):
         raise UserError(f"Unknown split {split!r}; it should be train, validation, test or all.")
     dataset, size = str(on.get("dataset", request.DEFAULT_DATASET)), spec.image_size(on.get("image_size"))
-    is_folder = request.may_be_path(dataset) and datasets.folder(dataset) is not None
-    if split == "all" and is_folder:
+    own = request.may_be_path(dataset)
+    if split == "all" and own and datasets.folder(dataset) is not None:
         shape, classes = made_for(Path(model))
         return evaluated(Path(model), datasets.labelled(dataset, shape, classes), split)
-    if size is None and is_folder:
+    if size is None and own:
         size = side_of(Path(model))
     data = datasets.load(dataset, on.get("data_root"), image_size=size, download=on.get("download", True))
     return evaluated(Path(model), data, split)

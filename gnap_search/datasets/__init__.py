@@ -35,9 +35,9 @@ def load(
     A known name wins over a folder of the same name in the current directory; `./mnist` means the folder.
     `root` is where the known ones lie or are downloaded to, by default a cache folder of the user, and
     `moved` where a folder of images, or a file of them, lies now, if that is not where its name says.
-    `image_size` is the side in pixels that a folder's images are resized to. Of the training split only
-    `training_images` are kept; of the validation split only `validation_images`, and its others are trained
-    on too. Both choices are the same ones every time; the test split is what it is.
+    `image_size` is the side in pixels that the images of a folder or a file are resized to. Of the training
+    split only `training_images` are kept; of the validation split only `validation_images`, and its others
+    are trained on too. Both choices are the same ones every time; the test split is what it is.
 
     Raises:
         UserError: the name is unknown, or the data are missing, damaged, too few or unsuitable.
@@ -161,7 +161,7 @@ def _whole(
     if (file := _archive_file(str(moved or name))) is not None:
         from gnap_search.datasets import _archive
 
-        return _of_size(_archive.load(name, file), image_size)
+        return _archive.load(name, file, image_size)
     raise UserError(_unknown(name, moved))
 
 
@@ -183,7 +183,7 @@ def _of_size(data: Data, image_size: int | None) -> Data:
     _, height, width = data.shape
     if image_size not in (None, height) or image_size not in (None, width):
         raise UserError(
-            f"The images of {data.name} are {height}x{width} pixels and only a folder's images are resized; "
-            "leave the image size out."
+            f"The images of {data.name} are {height}x{width} pixels and only a folder's images are resized, "
+            "and those of an .npz file; leave the image size out."
         )
     return data

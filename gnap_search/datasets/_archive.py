@@ -32,8 +32,8 @@ CLASSES = "classes"
 EXPECTED = "expected are images and labels, or train_images, train_labels, test_images and so on"
 
 
-def load(name: str, file: Path) -> Data:
-    """The arrays of a file.
+def load(name: str, file: Path, image_size: int | None = None) -> Data:
+    """The arrays of a file; with an `image_size` their images become squares of that side.
 
     Raises:
         UserError: it cannot be read or holds something else than this module's docstring tells.
@@ -45,7 +45,7 @@ def load(name: str, file: Path) -> Data:
         for part in _splits.NAMES
         if (part, "images") in places
     }
-    data = _arrays.data(name, pairs, _classes(file, arrays))
+    data = _arrays.data(name, pairs, _classes(file, arrays), image_size)
     others = sorted(set(arrays) - set(places.values()) - {CLASSES})
     note = f"{data.note}; arrays passed over: {', '.join(others)}" if others else data.note
     return dataclasses.replace(data, note=note)

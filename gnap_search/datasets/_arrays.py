@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gnap_search.contracts import Data, Split
-from gnap_search.datasets import _splits
+from gnap_search.datasets import _images, _splits
 from gnap_search.errors import UserError
 
 CHANNELS = range(1, 5)
@@ -23,16 +23,25 @@ LEAST_SIDE = 8  # pixels
 SLACK = 1e-3  # beyond 0 and 1, as resizing leaves it in floating-point pixels
 
 
-def data(name: str, pairs: Mapping[str, tuple[Any, Any]], classes: Sequence[str] | None = None) -> Data:
+def data(
+    name: str,
+    pairs: Mapping[str, tuple[Any, Any]],
+    classes: Sequence[str] | None = None,
+    image_size: int | None = None,
+) -> Data:
     """A data set of `train` and maybe `validation` and `test`, each given as images and labels.
 
-    What is missing is cut from `train`.
+    What is missing is cut from `train`. With an `image_size` images become squares of that side.
 
     Raises:
         UserError: they are not what this module's docstring tells, or too few.
     """
-    images = {part: _images(f"{name}: {part}", pair[0]) for part, pair in pairs.items()}
+    images = {part: _pixels(f"{name}: {part}", pair[0]) for part, pair in pairs.items()}
     _check_same_shape(name, images)
+    remarks: list[str] = []
+    if image_size is not None:
+        remarks = _images.told_of_cut(_images.cut_away(images["train"].shape[2:]))
+        images = {part: _images.squares(array, image_size) for part, array in images.items()}
     labels = {part: _labels(f"{name}: {part}", pair[1], len(images[part])) for part, pair in pairs.items()}
     if classes is None:
         names, positions = _in_order(labels)
@@ -41,7 +50,7 @@ def data(name: str, pairs: Mapping[str, tuple[Any, Any]], classes: Sequence[str]
     _splits.refuse_unwritable(name, names)
     given = {part: Split(images[part], positions[part]) for part in pairs}
     complete = _splits.complete(name, names, given)
-    return dataclasses.replace(complete, note=_splits.told(complete))
+    return dataclasses.replace(complete, note="; ".join([_splits.told(complete), *remarks]))
 
 
 def _in_order(labels: Mapping[str, np.ndarray]) -> tuple[list[str], dict[str, np.ndarray]]:
@@ -63,7 +72,7 @@ def _positions(name: str, labels: Mapping[str, np.ndarray], count: int) -> dict[
     return {part: given.astype(np.int64) for part, given in labels.items()}
 
 
-def _images(what: str, given: Any) -> np.ndarray:
+def _pixels(what: str, given: Any) -> np.ndarray:
     """Images as uint8, N x C x H x W."""
     array = _array(what, given)
     array = _channels_first(what, array)

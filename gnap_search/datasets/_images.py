@@ -64,8 +64,9 @@ def read(
         tell(f"resized to {width} x {height} pixels (--image-size changes that)")
     pixels = _decoded(paths, height, width)
     _refuse_black(paths, pixels)
-    if width == height and (cut := _cut_away(paths)) > MUCH:
-        tell(f"taken is the middle square of each image, without {cut:.0%} of it (pad them to keep all)")
+    if width == height:
+        for remark in told_of_cut(_usually_cut_away(paths)):
+            tell(remark)
     if np.array_equal(pixels[:, 0], pixels[:, 1]) and np.array_equal(pixels[:, 0], pixels[:, 2]):
         return pixels[:, :1].copy()
     return pixels
@@ -82,6 +83,27 @@ def read_as(paths: Sequence[Path], shape: Shape) -> np.ndarray:
     channels, height, width = shape
     pixels = _decoded(paths, height, width)
     return _grey(pixels) if channels == 1 else pixels
+
+
+def squares(images: np.ndarray, side: int) -> np.ndarray:
+    """Images as uint8, N x C x H x W, as squares of a side, resized and cut out as `read` does it."""
+    if images.shape[2:] == (side, side):
+        return images
+    pixels = np.empty((*images.shape[:2], side, side), np.uint8)
+    for index in np.ndindex(*images.shape[:2]):
+        pixels[index] = ImageOps.fit(Image.fromarray(images[index]), (side, side), Image.Resampling.BICUBIC)
+    return pixels
+
+
+def cut_away(size: tuple[int, ...]) -> float:
+    """The share of an image of two sides that is lost as it becomes a square."""
+    return 1 - min(size) / max(size)
+
+
+def told_of_cut(share: float) -> list[str]:
+    """That a share of the images is lost, in words, where that is much."""
+    told = f"taken is the middle square of each image, without {share:.0%} of it (pad them to keep all)"
+    return [told] if share > MUCH else []
 
 
 def find(places: Sequence[Path]) -> list[Path]:
@@ -152,10 +174,10 @@ def _file_size(path: Path) -> tuple[int, int] | None:
     return None
 
 
-def _cut_away(paths: Sequence[Path]) -> float:
+def _usually_cut_away(paths: Sequence[Path]) -> float:
     """The share of the usual image that is lost as it becomes a square."""
     sample = paths[:: math.ceil(len(paths) / SAMPLE)]
-    return statistics.median(1 - min(size) / max(size) for path in sample if (size := _file_size(path)))
+    return statistics.median(cut_away(size) for path in sample if (size := _file_size(path)))
 
 
 def _decoded(paths: Sequence[Path], height: int, width: int) -> np.ndarray:

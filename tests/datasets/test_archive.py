@@ -135,8 +135,23 @@ def test_a_file_that_has_moved_is_read_where_it_lies_now(tmp_path, read):
     assert after.digest == before.digest
 
 
-def test_images_of_a_file_are_not_resized(read, tmp_path):
-    read({"images": IMAGES[:, :8], "labels": LABELS})
-    assert datasets.load(str(tmp_path / "mine.npz"), image_size=8).shape == (1, 8, 8)
-    with pytest.raises(UserError, match="only a folder's images are resized"):
-        datasets.load(str(tmp_path / "mine.npz"), image_size=16)
+def test_images_are_resized_where_that_is_asked_for(read, tmp_path):
+    colours = np.repeat(np.arange(30, dtype=np.uint8), 16 * 20 * 3).reshape(30, 16, 20, 3)
+    before = read({"images": colours, "labels": LABELS})
+    after = datasets.load(str(tmp_path / "mine.npz"), image_size=8)
+    assert (before.shape, after.shape) == ((3, 16, 20), (3, 8, 8))
+    assert np.array_equal(after.train.images[:, :, 0, 0], before.train.images[:, :, 0, 0])
+    assert "middle square" not in after.note
+
+
+def test_of_wide_images_it_is_told_what_is_cut_away(read, tmp_path):
+    read({"images": IMAGES.repeat(2, 2), "labels": LABELS})
+    data = datasets.load(str(tmp_path / "mine.npz"), image_size=8)
+    assert data.note.endswith(
+        "taken is the middle square of each image, without 44% of it (pad them to keep all)"
+    )
+
+
+def test_images_of_the_size_that_is_asked_for_stay_as_they_are(read, tmp_path):
+    before = read({"images": IMAGES[:, :8], "labels": LABELS})
+    assert datasets.load(str(tmp_path / "mine.npz"), image_size=8).digest == before.digest
