@@ -23,7 +23,7 @@ from benchmarks.growth import random_images
 from benchmarks.rounds import Figure, measured, seconds
 from gnap_search.contracts import Data
 from gnap_search.datasets import _torchvision
-from gnap_search.networks import plain_cnn
+from gnap_search.networks import _plain, plain_cnn
 from gnap_search.settings import Value
 from gnap_search.structure import Shape, cost
 from gnap_search.training.plan import Plan
@@ -128,7 +128,7 @@ class PlainNetwork(nn.Module):
     def __init__(self, size: Size, *, pool_first: bool, bias: bool) -> None:
         super().__init__()
         inputs, stages = size.shape[0], []
-        for width, pool in zip(size.widths.values(), plain_cnn._pools(size.shape), strict=True):
+        for width, pool in zip(size.widths.values(), _plain.pools(size.shape), strict=True):
             convolution = nn.Conv2d(inputs, width, 3, padding=1, bias=bias)
             rest: list[nn.Module] = [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
             pooling: list[nn.Module] = [nn.MaxPool2d(pool)] if pool > 1 else []

@@ -1,0 +1,40 @@
+"""Grid CNN: which part of an image each weight of its head sees."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from gnap_search.networks import grid_cnn
+from gnap_search.structure import Shape
+
+
+@pytest.mark.parametrize(
+    ("shape", "fields"),
+    [
+        ((1, 8, 8), (2, 2)),  # the last maps have no more than 2 x 2 pixels
+        ((1, 9, 12), (2, 3)),
+        ((1, 28, 28), (3, 3)),
+        ((3, 32, 32), (3, 3)),
+        ((3, 90, 200), (3, 3)),
+    ],
+)
+def test_the_fields_cover_the_last_maps_from_edge_to_edge(shape: Shape, fields: tuple[int, int]) -> None:
+    network = grid_cnn.build(grid_cnn.seed_widths(shape, 1.0), shape, 10).eval()
+    assert tuple(network.head.weight.shape[2:]) == fields
+    maps = []
+    network.units["conv5"].register_forward_hook(lambda _module, _inputs, outputs: maps.append(outputs))
+    network(torch.zeros(1, *shape))
+    for side, count, window, stride in zip(
+        maps[0].shape[2:], fields, network.window, network.stride, strict=True
+    ):
+        assert (count - 1) * stride + window == side
+        assert stride <= window, "no pixel lies between two fields"
+
+
+def test_the_head_tells_where_on_an_image_something_is() -> None:
+    torch.manual_seed(0)
+    network = grid_cnn.build(grid_cnn.seed_widths((1, 28, 28), 1.0), (1, 28, 28), 10).eval()
+    above, below = torch.zeros(2, 1, 1, 28, 28)
+    above[..., 3:7, 12:16] = below[..., 19:23, 12:16] = 1
+    assert not torch.allclose(network(above), network(below), atol=1e-3)
