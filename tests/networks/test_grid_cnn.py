@@ -20,7 +20,8 @@ from gnap_search.structure import Shape
     ],
 )
 def test_the_fields_cover_the_last_maps_from_edge_to_edge(shape: Shape, fields: tuple[int, int]) -> None:
-    network = grid_cnn.build(grid_cnn.seed_widths(shape, 1.0), shape, 10).eval()
+    network = grid_cnn.GridCNN(grid_cnn.seed_widths(shape, 1.0), shape, 10)
+    network.eval()
     assert tuple(network.head.weight.shape[2:]) == fields
     maps = []
     network.units["conv5"].register_forward_hook(lambda _module, _inputs, outputs: maps.append(outputs))
@@ -32,9 +33,13 @@ def test_the_fields_cover_the_last_maps_from_edge_to_edge(shape: Shape, fields: 
         assert stride <= window, "no pixel lies between two fields"
 
 
-def test_the_head_tells_where_on_an_image_something_is() -> None:
-    torch.manual_seed(0)
-    network = grid_cnn.build(grid_cnn.seed_widths((1, 28, 28), 1.0), (1, 28, 28), 10).eval()
-    above, below = torch.zeros(2, 1, 1, 28, 28)
-    above[..., 3:7, 12:16] = below[..., 19:23, 12:16] = 1
-    assert not torch.allclose(network(above), network(below), atol=1e-3)
+def test_each_weight_of_the_head_sees_its_own_field() -> None:
+    network = grid_cnn.GridCNN(grid_cnn.seed_widths((1, 28, 28), 1.0), (1, 28, 28), 10)
+    seen: list[torch.Tensor] = []
+    network.units["conv5"].register_forward_hook(lambda _module, _inputs, outputs: seen.append(outputs))
+    with torch.no_grad():
+        network.head.weight.zero_()
+        network.head.weight[:, :, 0, 2] = 1  # above and at the right
+    (gradient,) = torch.autograd.grad(network(torch.rand(2, 1, 28, 28)).sum(), seen)
+    assert gradient[..., :3, 4:].min() > 0
+    assert gradient[..., 3:, :].abs().max() == gradient[..., :4].abs().max() == 0
