@@ -88,9 +88,9 @@ def _meant(name: str) -> tuple[str, str] | None:
     words = re.split(r"[_\W]+", name.lower())
     kinds = [KINDS[word] for word in words if word in KINDS]
     parts = [_splits.PARTS[word] for word in words if word in _splits.PARTS]
-    if len(kinds) != 1 or len(kinds) + len(parts) != len(words):
+    if len(kinds) != 1 or len(parts) > 1 or len(kinds) + len(parts) != len(words):
         return None
-    return (*parts, "train")[0], kinds[0]
+    return parts[0] if parts else "train", kinds[0]
 
 
 def _classes(file: Path, arrays: Mapping[str, np.ndarray]) -> list[str] | None:

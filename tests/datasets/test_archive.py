@@ -72,8 +72,8 @@ def test_classes_keep_the_order_that_they_are_named_in(read):
 
 
 def test_other_arrays_are_passed_over_and_told(read):
-    data = read({"images": IMAGES, "labels": LABELS, "weights": LABELS, "train_images_raw": IMAGES})
-    assert data.note.endswith("; arrays passed over: train_images_raw, weights")
+    data = read({"images": IMAGES, "labels": LABELS, "weights": LABELS, "train_val_images": IMAGES})
+    assert data.note.endswith("; arrays passed over: train_val_images, weights")
 
 
 @pytest.mark.parametrize(
