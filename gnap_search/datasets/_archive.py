@@ -22,7 +22,6 @@ from gnap_search.contracts import Data
 from gnap_search.datasets import _arrays, _splits
 from gnap_search.errors import UserError
 
-SUFFIX = ".npz"
 KINDS = {
     **dict.fromkeys(("images", "image", "imgs", "x", "data"), "images"),
     **dict.fromkeys(("labels", "label", "y", "targets", "target"), "labels"),
@@ -38,24 +37,24 @@ def load(name: str, file: Path, image_size: int | None = None) -> Data:
     Raises:
         UserError: it cannot be read or holds something else than this module's docstring tells.
     """
-    arrays = _read(file)
-    places = _places(file, arrays)
+    arrays, others = _read(file)
+    places = _places(file, [*arrays, *others])
     pairs = {
         part: (arrays[places[part, "images"]], arrays[places[part, "labels"]])
         for part in _splits.NAMES
         if (part, "images") in places
     }
     data = _arrays.data(name, pairs, _classes(file, arrays), image_size)
-    others = sorted(set(arrays) - set(places.values()) - {CLASSES})
     note = f"{data.note}; arrays passed over: {', '.join(others)}" if others else data.note
     return dataclasses.replace(data, note=note)
 
 
-def _read(file: Path) -> dict[str, np.ndarray]:
-    """Name -> array; objects, which only unpickling could read, are not read."""
+def _read(file: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Name -> array, and the names of those that are passed over; objects, which are pickled, are refused."""
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+            others = sorted(name for name in arrays.files if name != CLASSES and _meant(name) is None)
+            return {name: arrays[name] for name in arrays.files if name not in others}, others
     except OSError as problem:
         raise UserError(f"Cannot read {file}: {problem.strerror or problem}.") from None
     except (ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as problem:

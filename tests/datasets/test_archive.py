@@ -72,8 +72,9 @@ def test_classes_keep_the_order_that_they_are_named_in(read):
 
 
 def test_other_arrays_are_passed_over_and_told(read):
-    data = read({"images": IMAGES, "labels": LABELS, "weights": LABELS, "train_val_images": IMAGES})
-    assert data.note.endswith("; arrays passed over: train_val_images, weights")
+    notes = np.array([None])  # which would have to be unpickled
+    data = read({"images": IMAGES, "labels": LABELS, "notes": notes, "train_val_images": IMAGES})
+    assert data.note.endswith("; arrays passed over: notes, train_val_images")
 
 
 @pytest.mark.parametrize(
