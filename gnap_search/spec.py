@@ -102,7 +102,7 @@ class Study(_Frozen):
     summary: str = ""
     dataset: str
     method: Annotated[str, BeforeValidator(joined)] = "gnap"
-    network: str = "plain-cnn"
+    network: str = "grid-cnn"
     objectives: Annotated[tuple[str, ...], AfterValidator(_accuracy_and_costs)] = ("accuracy", "parameters")
     task: str = "classification"
     trials: int = Field(20, gt=0)

@@ -34,7 +34,7 @@ from gnap_search.errors import UserError, refuse_unknown
 from gnap_search.settings import Value
 from gnap_search.training.plan import Plan, declared, refuse_idle
 
-DEFAULTS = {"method": "gnap", "network": "plain-cnn", "task": "classification"}
+DEFAULTS = {"method": "gnap", "network": "grid-cnn", "task": "classification"}
 COUNTS = ("training_images", "validation_images")
 COMMON = ("dataset", *DEFAULTS, "epochs", "image_size", *COUNTS, "augmentation")
 OWN = ("method", "epochs")  # of COMMON, what a [[trial]] may have for itself

@@ -122,7 +122,7 @@ def test_a_conditional_setting_is_taken_where_its_condition_holds(other: MakeRun
 @pytest.mark.parametrize(
     ("mine", "words"),
     [
-        ({"network": "resnet"}, "has network plain-cnn, and this study resnet"),
+        ({"network": "resnet"}, "has network grid-cnn, and this study resnet"),
         ({"epochs": 9}, "has epochs 3, and this study 9"),
         ({"training_images": 500}, "has training_images nothing, and this study 500"),
         ({"validation_images": 50}, "has validation_images nothing, and this study 50"),

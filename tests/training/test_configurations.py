@@ -37,7 +37,7 @@ def test_each_trial_is_trained_with_each_seed(tmp_path: Path) -> None:
     first, _, last = asked.plans
     assert first.settings == {"learning_rate": 1.0, "growth_factor": 2.0, "pruning_strength": 1e-3}
     assert last.settings == {"learning_rate": 1.0, "growth_factor": 1.5}
-    assert {(plan.method, plan.network) for plan in asked.plans} == {("gnap", "plain-cnn")}
+    assert {(plan.method, plan.network) for plan in asked.plans} == {("gnap", "grid-cnn")}
     assert [plan.epochs for plan in asked.plans] == [3, 3, 5]
     assert {(plan.dataset, plan.image_size) for plan in asked.plans} == {("digits", None)}
     assert {(plan.training_images, plan.validation_images) for plan in asked.plans} == {(500, 50)}
