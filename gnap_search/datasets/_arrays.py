@@ -1,9 +1,9 @@
 """Arrays: images and labels of any usual type and layout -> a data set.
 
-Images are uint8, or floating-point numbers from 0 to 1, or bool: N x H x W,
-N x H x W x C or N x C x H x W with 1 to 4 channels and sides of 8 pixels at least, so that no side can be
-taken for the channels. Labels are N (or N x 1) integers or strings; their distinct values, sorted, are the
-classes. Or they are positions in a list of classes, which then keeps its order.
+Images are uint8, or floating-point numbers from 0 to 1, or bool: N x H x W, N x H x W x C or N x C x H x W
+with 1 to 4 channels and sides of 8 pixels at least, so that no side can be taken for the channels. Labels are
+N (or N x 1) integers or strings; their distinct values, sorted, are the classes. Or they are positions in a
+list of classes, which then keeps its order.
 """
 
 from __future__ import annotations
