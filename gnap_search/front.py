@@ -80,6 +80,18 @@ def dominates(one: Point, other: Point, costs: Costs = ("parameters",)) -> bool:
     return mine != theirs and all(my <= their for my, their in zip(mine, theirs, strict=True))
 
 
+def keeps_off(one: Point, other: Point, costs: Costs) -> bool:
+    """Whether because of `one` the other stands on no front, whichever of these costs that counts.
+
+    On a front that counts some of them two points may be equal, of which the earlier one stands.
+    """
+    if not dominates(one, other, costs):
+        return False
+    if _is_earlier(one, other) or one.validation_accuracy > other.validation_accuracy:
+        return True
+    return all(getattr(one, cost) < getattr(other, cost) for cost in costs)
+
+
 def _losses(point: Point, costs: Costs) -> tuple[float, ...]:
     """What should be small."""
     return (-point.validation_accuracy, *(getattr(point, cost) for cost in costs))

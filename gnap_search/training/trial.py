@@ -21,7 +21,7 @@ from pathlib import Path
 from gnap_search import files, results
 from gnap_search.contracts import Data
 from gnap_search.errors import CorruptCheckpoint, TrialError, UserError
-from gnap_search.front import dominates
+from gnap_search.front import keeps_off
 from gnap_search.results import History, Point
 from gnap_search.structure import model as models
 from gnap_search.training import checkpoint
@@ -140,9 +140,9 @@ class Trial:
 
     def _rank(self, point: Point) -> bool:
         """Put a new point among those that no other one beats; False if it is beaten itself."""
-        if any(dominates(other, point, self.plan.costs) for other in self._unbeaten):
+        if any(keeps_off(other, point, self.plan.costs) for other in self._unbeaten):
             return False
-        standing = [other for other in self._unbeaten if not dominates(point, other, self.plan.costs)]
+        standing = [other for other in self._unbeaten if not keeps_off(point, other, self.plan.costs)]
         self._unbeaten = [*standing, point]
         return True
 

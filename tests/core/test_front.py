@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnap_search.errors import UserError
-from gnap_search.front import LARGEST, SMALLEST, Budget, Front, dominates
+from gnap_search.front import LARGEST, SMALLEST, Budget, Front, dominates, keeps_off
 from gnap_search.results import Point
 
 MakePoint = Callable[..., Point]
@@ -48,6 +48,20 @@ def test_the_order_of_arrival_is_without_effect(
     points = cloud(make_point, drawn)
     shuffled = dice.sample(points, len(points))
     assert Front(shuffled).points == Front(points).points
+
+
+@given(st.lists(st.tuples(*[st.integers(1, 4)] * 3), max_size=25))
+def test_what_another_point_keeps_off_stands_on_no_front(
+    make_point: MakePoint, drawn: list[tuple[int, int, int]]
+) -> None:
+    points = [
+        dataclasses.replace(make_point(0, epoch, parameters, accuracy / 4), macs=macs)
+        for epoch, (parameters, macs, accuracy) in enumerate(drawn)
+    ]
+    both = ("parameters", "macs")
+    left = {one.epoch for one in points if not any(keeps_off(other, one, both) for other in points)}
+    for costs in (both, ("parameters",), ("macs",)):
+        assert {point.epoch for point in Front(points, costs=costs).points} <= left
 
 
 @given(places)
