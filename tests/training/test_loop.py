@@ -173,7 +173,9 @@ def test_one_folder_has_trainings_on_one_data_set(
 ) -> None:
     loop.train(errand)
     out = errand.folder.parents[1]
-    (out / "asked.toml").write_text('dataset = "digits"\nepochs = 2\n[[trial]]\npruning_strength = 1e-3\n')
+    (out / "asked.toml").write_text(
+        'dataset = "digits"\nnetwork = "plain-cnn"\nepochs = 2\n[[trial]]\npruning_strength = 1e-3\n'
+    )
     changed = dataclasses.replace(small_digits, digest="0123456789abcdef")
     monkeypatch.setattr(Errand, "load", lambda *_, **__: changed)
     assert main([str(out / "asked.toml"), "--out", str(out)]) == 2
