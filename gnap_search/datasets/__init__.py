@@ -16,7 +16,7 @@ from gnap_search.errors import UserError, nearest
 from gnap_search.structure import Shape
 
 FUNCTION = re.compile(r"[\w.]+:[\w.]+")
-PATH = re.compile(r"[~.]|.*[/\\]|.*\.npz$", re.IGNORECASE)
+PATH = re.compile(r"[~.]|.*[/\\]")
 ARCHIVE = ".npz"  # the ending of a file of arrays
 
 
@@ -170,7 +170,7 @@ def _unknown(name: str, moved: Path | None) -> str:
     expected = "is a folder with a subfolder of images for each class, or an .npz file of arrays"
     if os.path.isfile(os.path.expanduser(where)):
         return f"{where} is a file; a data set {expected}."
-    if moved or PATH.match(name):
+    if moved or PATH.match(name) or kind(name) == "file":
         return f"There is no {kind(where)} {where}; a data set of images {expected}."
     return (
         f"Unknown data set {name!r}; {nearest(name, catalog.names('datasets'))} A folder of images or a file "

@@ -38,16 +38,16 @@ def data(
     """
     images = {part: _pixels(f"{name}: {part}", pair[0]) for part, pair in pairs.items()}
     _check_same_shape(name, images)
-    remarks: list[str] = []
-    if image_size is not None:
-        remarks = _images.told_of_cut(_images.cut_away(images["train"].shape[2:]))
-        images = {part: _images.squares(array, image_size) for part, array in images.items()}
     labels = {part: _labels(f"{name}: {part}", pair[1], len(images[part])) for part, pair in pairs.items()}
     if classes is None:
         names, positions = _in_order(labels)
     else:
         names, positions = list(classes), _positions(name, labels, len(classes))
     _splits.refuse_unwritable(name, names)
+    remarks: list[str] = []
+    if image_size is not None:  # once all else is known to be in order, for it may take a while
+        remarks = _images.told_of_cut(_images.cut_away(images["train"].shape[2:]))
+        images = {part: _images.squares(array, image_size) for part, array in images.items()}
     given = {part: Split(images[part], positions[part]) for part in pairs}
     complete = _splits.complete(name, names, given)
     return dataclasses.replace(complete, note="; ".join([_splits.told(complete), *remarks]))

@@ -62,7 +62,7 @@ class Trial:
         (folder / "models").mkdir(parents=True, exist_ok=True)
         files.replace(folder / "plan.json", plan.to_json())
         self.notice: str | None = self._go_on()
-        self._unbeaten: list[Point] = []  # of the points so far, those that no other one beats
+        self._unbeaten: list[Point] = []  # of the points so far, those that may stand on a front
         for point in self.points:
             self._rank(point)
         self._new: list[Point] = []  # that have not been told
@@ -139,7 +139,7 @@ class Trial:
         return notice
 
     def _rank(self, point: Point) -> bool:
-        """Put a new point among those that no other one beats; False if it is beaten itself."""
+        """Put a new point among those that may stand on a front; False if another one keeps it off."""
         if any(keeps_off(other, point, self.plan.costs) for other in self._unbeaten):
             return False
         standing = [other for other in self._unbeaten if not keeps_off(point, other, self.plan.costs)]
