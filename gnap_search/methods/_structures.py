@@ -71,6 +71,16 @@ class Group(nn.Module):
         """The mask of every channel."""
         return self.filters.masks()[self.place]
 
+    def priced(self) -> Tensor:
+        """The sum of the masks that have a price: all but the highest of the filters.
+
+        A layer needs one filter anyway. And nothing but a price would move the mask of a lone one: what
+        reads it has a norm, which undoes what all channels have in common.
+        """
+        masks = self.filters.masks()
+        priced = masks.sum() - masks.amax()
+        return priced if self.layer is None else priced + self.layer.masks().sum()
+
     def open_width(self) -> int:
         """How many filters have scores above 0: none where the layer has not, else one at least."""
         if self.layer is not None and float(self.layer.score.detach()) <= 0:

@@ -20,10 +20,11 @@ fine-tuning follows.
 the base of Savarese, Silva and Maire, Winning the Lottery with Continuous Sparsification, arXiv 1912.04427.
 The draws, one temperature for each structure, the price by the distance to the budget and the absence of
 fine-tuning are the paper's; every constant is ours, and so is this: a filter's mask multiplies the weights
-that read it, because the norm behind the filter would undo a factor on its own; a layer's mask multiplies
-the last norm of its block. No draw goes far beyond the budget: its threshold rises until it fits. Draws
-happen once an epoch. Scores are kept in [-1, 1], and a structure is born with a score that lets it stay for
-a while. The full network, of which the budget is a share, is as wide as `cap` says and has all layers.
+that read it, because the norm behind the filter would undo a factor on its own; of each layer's filters the
+highest mask has no price; a layer's mask multiplies the last norm of its block. No draw goes far beyond the
+budget: its threshold rises until it fits. Draws happen once an epoch. Scores are kept in [-1, 1], and a
+structure is born with a score that lets it stay for a while. The full network, of which the budget is a
+share, is as wide as `cap` says and has all layers.
 """
 
 from __future__ import annotations
@@ -132,11 +133,11 @@ class StructuredSparsification:
         return cost(blueprint, self.resource, tuple(widths.items()))
 
     def penalty(self, model: nn.Module) -> Tensor | None:
-        """The price of all masks, also of those of absent structures; None once they are frozen."""
+        """The price of the masks, also of those of absent structures; None once they are frozen."""
         every = structures(model)
         if every.frozen:
             return None
-        return every.price * torch.cat([scores.masks() for scores in every.scores()]).sum()
+        return every.price * sum(group.priced() for group in every.named().values())
 
     @torch.no_grad()
     def project(self, model: nn.Module, rate: float | Tensor) -> None:

@@ -108,6 +108,28 @@ def test_the_price_is_a_reward_below_the_budget_and_reaches_what_is_absent() -> 
         assert bool((gradient * sign > 0).all()) and len(gradient) > 3 * 6
 
 
+def test_a_lone_filter_has_no_price_for_its_layer_needs_it() -> None:
+    method = StructuredSparsification(budget=1e-4, price=10.0, cap=1.0)
+    model = attached(method, PLAIN, conv1=1)
+    group = structures(model).named()["conv1"]
+    method.prepare(model, Progress(0, 8, 4))
+    for _ in range(200):
+        (gradient,) = torch.autograd.grad(method.penalty(model), group.filters.score)
+        group.filters.score.data.sub_(0.01 * gradient).clamp_(-1, 1)
+    masks = group.filters.masks()
+    assert masks[0] > 0.99
+    assert bool((masks[1:] < 0.01).all())
+
+
+def test_a_layer_s_own_mask_has_a_price_beside_those_of_its_filters() -> None:
+    method = StructuredSparsification(budget=1e-3, price=0.1)
+    model = attached(method, RESIDUAL)
+    group = structures(model).named()["inner1_2"]
+    method.prepare(model, Progress(0, 8, 4))
+    gradients = torch.autograd.grad(method.penalty(model), [group.filters.score, group.layer.score])
+    assert all(bool((gradient > 0).all()) for gradient in gradients)
+
+
 def test_what_is_cut_keeps_its_score_and_its_age_until_it_returns() -> None:
     group = Group(Scores(torch.tensor([0.5, 0.4, -0.3, -0.2])), None, 2)
     group.grow_older()
