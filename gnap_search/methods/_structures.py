@@ -71,16 +71,6 @@ class Group(nn.Module):
         """The mask of every channel."""
         return self.filters.masks()[self.place]
 
-    def priced(self) -> Tensor:
-        """The sum of the masks that have a price: all but the highest of the filters.
-
-        A layer needs one filter anyway. And nothing but a price would move the mask of a lone one: what
-        reads it has a norm, which undoes what all channels have in common.
-        """
-        masks = self.filters.masks()
-        priced = masks.sum() - masks.amax()
-        return priced if self.layer is None else priced + self.layer.masks().sum()
-
     def open_width(self) -> int:
         """How many filters have scores above 0: none where the layer has not, else one at least."""
         if self.layer is not None and float(self.layer.score.detach()) <= 0:
@@ -127,6 +117,18 @@ class Structures(nn.ModuleDict):
     def scores(self) -> list[Scores]:
         """Those of all filters and layers."""
         return [scores for group in self.named().values() for scores in group.kinds]
+
+    def priced(self) -> Tensor:
+        """The sum of the masks that have a price: all but the highest one of each group's filters.
+
+        A layer needs one filter anyway. And nothing but a price would move the mask of a lone one: what
+        reads it has a norm, which undoes what all channels have in common.
+        """
+        groups = self.named().values()
+        filters = [group.filters.masks() for group in groups]
+        layers = [group.layer.masks() for group in groups if group.layer is not None]
+        free = torch.stack([masks.amax() for masks in filters])
+        return torch.cat([*filters, *layers]).sum() - free.sum()
 
     def open_widths(self) -> dict[str, int]:
         """How many structures of every group have scores above 0; one where a group may not be empty."""

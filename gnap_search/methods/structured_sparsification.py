@@ -137,7 +137,7 @@ class StructuredSparsification:
         every = structures(model)
         if every.frozen:
             return None
-        return every.price * sum(group.priced() for group in every.named().values())
+        return every.price * every.priced()
 
     @torch.no_grad()
     def project(self, model: nn.Module, rate: float | Tensor) -> None:
